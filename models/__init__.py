@@ -1,0 +1,1 @@
+"""The models: one file, one question each, or one kind of mistake."""

@@ -1,0 +1,47 @@
+"""How far a model is explored. Bounds live in models, never in rules."""
+
+from __future__ import annotations
+
+import attrs
+from attrs import field, frozen, validators
+
+_at_least_0 = [validators.instance_of(int), validators.ge(0)]
+
+
+@frozen
+class Bounds:
+    """How many of each there may be in one run.
+
+    servers: all vote; their sids are 1 to `servers`.
+    txns: requests that clients make.
+    lost_links: connections cut, with any suffix of what was in flight.
+    crashes: servers that crash, each restarting from its disk.
+    elections: leaders named. Joining a server that leads already costs none.
+    """
+
+    servers: int = field(default=3, validator=[validators.instance_of(int), validators.ge(2)])
+    txns: int = field(default=1, validator=_at_least_0)
+    lost_links: int = field(default=0, validator=_at_least_0)
+    crashes: int = field(default=0, validator=_at_least_0)
+    elections: int = field(default=1, validator=_at_least_0)
+
+    def __str__(self) -> str:
+        counted = (
+            _count(getattr(self, bound.name), bound.name) for bound in attrs.fields(type(self))
+        )
+        return ", ".join(counted)
+
+
+def _count(number: int, plural: str) -> str:
+    words = plural.replace("_", " ").replace("txns", "transactions")
+    singular = {"crashes": "crash"}.get(words, words.removesuffix("s"))
+    return f"{number} {singular if number == 1 else words}"
+
+
+NOT_COVERED = (
+    "runs with more of anything that is bounded",
+    "elections by more than a bare quorum at once (the others join a moment later)",
+    "two connections of one pair read out of their order",
+    "reconfiguration, observers, and loss of what a disk had promised to keep",
+)
+"""What a bounded "holds" says nothing of, to be printed beside it."""

@@ -1,0 +1,54 @@
+"""Everything that can happen to a server. Every choice is in the event, none in a rule."""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar
+
+from attrs import frozen
+
+from zabspec.protocol.messages import Packet
+from zabspec.protocol.state import Connection
+
+AnyPacket_co = TypeVar("AnyPacket_co", bound=Packet, covariant=True)
+
+
+@frozen(cache_hash=True)
+class Elected:
+    """The election named a leader, perhaps this server."""
+
+    leader: int
+
+
+@frozen(cache_hash=True)
+class Received(Generic[AnyPacket_co]):
+    """A packet was read from a connection."""
+
+    connection: Connection
+    packet: AnyPacket_co
+
+
+@frozen(cache_hash=True)
+class LinkLost:
+    """A connection ended, and all that came through it has been read."""
+
+    connection: Connection
+
+
+@frozen(cache_hash=True)
+class ClientRequest:
+    """A client asks for a change. request: its number, which no other request has."""
+
+    request: int
+
+
+@frozen(cache_hash=True)
+class Crash:
+    """The power fails and comes back, or the process is killed.
+
+    survives: how many of the written but unsynced transactions are left.
+    """
+
+    survives: int = 0
+
+
+Event = Elected | Received[Packet] | LinkLost | ClientRequest | Crash
