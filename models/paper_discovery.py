@@ -49,7 +49,7 @@ def promises_any_epoch(
 ) -> Step:
     forgetful = evolve(server, disk=evolve(server.disk, accepted_epoch=0))
     step = paper.follower_promises_epoch(forgetful, event, ensemble)
-    return Step(server.playing(step.server.role), step.effects)  # type: ignore[type-var]
+    return Step(server.playing(step.server.role), step.effects)
 
 
 def leaves_equal_epoch_unanswered(

@@ -59,6 +59,32 @@ class Ask:
 
 
 @frozen
+class SyncLog:
+    """A server's log thread syncs the oldest `upto` of the unsynced transactions."""
+
+    server: int
+    upto: int = 1
+    crash_after: int | None = None
+    survives: int = 0
+
+
+@frozen
+class ApplyNext:
+    """A server's commit processor applies the next transaction."""
+
+    server: int
+    crash_after: int | None = None
+    survives: int = 0
+
+
+@frozen
+class Expire:
+    """A time limit of a server runs out, and it gives up its role."""
+
+    server: int
+
+
+@frozen
 class LoseLink:
     """A connection breaks. kept: of what was in flight from each end, the first so many arrive."""
 
@@ -75,6 +101,6 @@ class Restart:
     survives: int = 0
 
 
-Action = Elect | Join | Deliver | Ask | LoseLink | Restart
-FAULTS = (LoseLink, Restart)
+Action = Elect | Join | Deliver | Ask | SyncLog | ApplyNext | Expire | LoseLink | Restart
+FAULTS = (Expire, LoseLink, Restart)
 """The actions that no protocol needs to make progress."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import attrs
 from attrs import field, frozen, validators
 
+from zabspec.protocol.state import Ensemble
+
 _at_least_0 = [validators.instance_of(int), validators.ge(0)]
 
 
@@ -17,6 +19,10 @@ class Bounds:
     lost_links: connections cut, with any suffix of what was in flight.
     crashes: servers that crash, each restarting from its disk.
     elections: leaders named. Joining a server that leads already costs none.
+    limits: time limits that expire.
+    observers: servers without a vote; their sids follow.
+    window: how many transactions a database keeps to bring learners up to date.
+    force_snapshot: leaders always send their snapshot.
     """
 
     servers: int = field(default=3, validator=[validators.instance_of(int), validators.ge(2)])
@@ -24,12 +30,33 @@ class Bounds:
     lost_links: int = field(default=0, validator=_at_least_0)
     crashes: int = field(default=0, validator=_at_least_0)
     elections: int = field(default=1, validator=_at_least_0)
+    limits: int = field(default=0, validator=_at_least_0)
+    observers: int = field(default=0, validator=_at_least_0)
+    window: int = field(default=500, validator=_at_least_0)
+    force_snapshot: bool = False
+
+    @property
+    def ensemble(self) -> Ensemble:
+        """The servers, as rules see them."""
+        voters = tuple(range(1, self.servers + 1))
+        observers = tuple(range(self.servers + 1, self.servers + self.observers + 1))
+        return Ensemble(voters, observers, self.window, self.force_snapshot)
 
     def __str__(self) -> str:
-        counted = (
-            _count(getattr(self, bound.name), bound.name) for bound in attrs.fields(type(self))
-        )
+        counted = [_count(getattr(self, name), name) for name in _ALWAYS_SAID]
+        counted += [
+            _count(getattr(self, name), name)
+            for name in ("limits", "observers")
+            if getattr(self, name)
+        ]
+        if self.window != attrs.fields(type(self)).window.default:
+            counted.append(f"a window of {self.window}")
+        if self.force_snapshot:
+            counted.append("snapshots forced")
         return ", ".join(counted)
+
+
+_ALWAYS_SAID = ("servers", "txns", "lost_links", "crashes", "elections")
 
 
 def _count(number: int, plural: str) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import networkx as nx
 
 from zabspec.check.actions import FAULTS
 from zabspec.check.script import show_action
 from zabspec.check.world import World, Worlds
 
-Graph = nx.MultiDiGraph
+Graph: TypeAlias = "nx.MultiDiGraph[int]"
 
 
 class TooLargeError(ValueError):
@@ -47,7 +49,7 @@ def state_graph(worlds: Worlds, most: int = 50_000) -> Graph:
 
 def goes_on(graph: Graph, node: int) -> bool:
     """Whether a step that is no fault leads on from here."""
-    return any(not fault for _, _, fault in graph.out_edges(node, data="fault"))
+    return any(not edge["fault"] for _, _, edge in graph.out_edges(node, data=True))
 
 
 def dead_ends(graph: Graph) -> list[int]:

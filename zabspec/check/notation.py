@@ -19,9 +19,9 @@ from zabspec.protocol.messages import PACKETS, Packet
 from zabspec.protocol.state import Connection, Snapshot, Txn, Zxid
 
 _FIELD = re.compile(r"(\w+)=(\[[^\]]*\]|\S+)")
-_TXN = re.compile(r"(\d+)\.(\d+):r(\d+)")
-_ZXID = re.compile(r"(\d+)\.(\d+)")
-_NUMBER = re.compile(r"\d+")
+_TXN = re.compile(r"(\d{1,18})\.(\d{1,18}):r(\d{1,18})")
+_ZXID = re.compile(r"(\d{1,18})\.(\d{1,18})")
+_NUMBER = re.compile(r"\d{1,18}")
 _PACKETS: Mapping[str, type[Packet]] = {one.__name__: one for one in PACKETS}
 
 

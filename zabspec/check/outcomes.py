@@ -16,6 +16,7 @@ from zabspec.protocol import disk
 from zabspec.protocol.effects import (
     Apply,
     Broadcast,
+    Close,
     CloseAll,
     Effect,
     Impossible,
@@ -48,12 +49,12 @@ class Outcome:
     effects: tuple[Effect, ...]
     crash_after: int | None = None
     survives: int = 0
-    on_links: tuple[Open | Send | CloseAll, ...] = field(init=False)
+    on_links: tuple[Open | Send | Close | CloseAll, ...] = field(init=False)
     shown: tuple[Broadcast | Apply | Ready, ...] = field(init=False)
 
     @on_links.default
-    def _on_links(self) -> tuple[Open | Send | CloseAll, ...]:
-        return tuple(one for one in self.effects if isinstance(one, Open | Send | CloseAll))
+    def _on_links(self) -> tuple[Open | Send | Close | CloseAll, ...]:
+        return tuple(one for one in self.effects if isinstance(one, Open | Send | Close | CloseAll))
 
     @shown.default
     def _shown(self) -> tuple[Broadcast | Apply | Ready, ...]:
@@ -62,11 +63,10 @@ class Outcome:
 
 def outcomes(spec: Spec, ensemble: Ensemble, server: AnyServer, event: Event) -> Iterator[Outcome]:
     """The uncut outcome, then one for each place where a crash makes a difference."""
-    step = _step(spec, ensemble, server, event)
-    after = evolve(step.server, disk=written(server.disk, step.effects))
-    yield Outcome(server, event, after, step.effects)
-    for number in _cuts(step.effects):
-        done = step.effects[:number]
+    after, effects = _whole(spec, ensemble, server, event)
+    yield Outcome(server, event, after, effects)
+    for number in _cuts(effects):
+        done = effects[:number]
         stopped = evolve(server, disk=written(server.disk, done))
         for survives in range(stopped.disk.unsynced + 1):
             crash = _step(spec, ensemble, stopped, Crash(survives))
@@ -78,6 +78,21 @@ def written(before: Disk, effects: Iterable[Effect]) -> Disk:
     """The disk after the writes among these effects."""
     changes = (effect.change for effect in effects if isinstance(effect, Write))
     return reduce(lambda kept, change: disk.apply(change, kept), changes, before)
+
+
+def _whole(
+    spec: Spec, ensemble: Ensemble, server: AnyServer, event: Event
+) -> tuple[AnyServer, tuple[Effect, ...]]:
+    """The step, and whatever its server's threads do at once in a coarse grain."""
+    step = _step(spec, ensemble, server, event)
+    after = evolve(step.server, disk=written(server.disk, step.effects))
+    if not spec.fused:
+        return after, step.effects
+    due = [inner for inner in spec.threads(after) if isinstance(inner, spec.fused)]
+    if not due:
+        return after, step.effects
+    last, effects = _whole(spec, ensemble, after, due[-1])
+    return last, (*step.effects, *effects)
 
 
 def _step(spec: Spec, ensemble: Ensemble, server: AnyServer, event: Event) -> Step:

@@ -12,12 +12,13 @@ from zabspec.check.audit import Audit
 from zabspec.check.bounds import Bounds
 from zabspec.check.notation import show
 from zabspec.check.outcomes import Outcome
-from zabspec.check.properties import Property
+from zabspec.check.properties import NOT_STUCK, Property
 from zabspec.check.script import INDENT, Line, Script, ScriptError, show_action, show_script
 from zabspec.check.world import Step, World, Worlds
 from zabspec.protocol.effects import (
     Apply,
     Broadcast,
+    Close,
     CloseAll,
     Effect,
     Impossible,
@@ -48,7 +49,7 @@ def play(script: Script, spec: Spec, properties: Iterable[Property]) -> Iterator
     world = worlds.start()
     for line in script.lines:
         step = _find(worlds, world, line, script.path)
-        broken = audit.step(world, step) + audit.world(step.world, world, step)
+        broken = _broken(worlds, audit, world, step)
         yield Played(line, step, tuple(outputs(step, broken)), broken)
         world = step.world
 
@@ -66,7 +67,7 @@ def retell(run: Iterable[Step], spec: Spec, servers: int, properties: Iterable[P
     before: World | None = None
     for step in run:
         before = before or worlds.start()
-        broken = audit.step(before, step) + audit.world(step.world, before, step)
+        broken = _broken(worlds, audit, before, step)
         body.append(show_action(step.action))
         body += (INDENT + line for line in outputs(step, broken))
         before = step.world
@@ -95,12 +96,19 @@ def _tell(effect: Effect) -> str:
 
 _tell.register(Open, lambda effect: f"connects to {effect.connection}")
 _tell.register(Send, lambda effect: f"-> {effect.connection} {show(effect.packet)}")
+_tell.register(Close, lambda effect: f"closes the connection to {effect.connection}")
 _tell.register(CloseAll, lambda _: "closes its connections")
 _tell.register(Write, lambda effect: f"writes {show(effect.change)}")
 _tell.register(Broadcast, lambda effect: f"broadcasts {effect.txn}")
 _tell.register(Apply, lambda effect: f"applies {effect.txn}")
 _tell.register(Ready, lambda effect: f"is ready in epoch {effect.epoch}")
 _tell.register(Impossible, lambda effect: f"meets what cannot happen: {effect.why}")
+
+
+def _broken(worlds: Worlds, audit: Audit, before: World, step: Step) -> tuple[Property, ...]:
+    broken = audit.step(before, step) + audit.world(step.world, before, step)
+    stuck = NOT_STUCK in audit.properties and not worlds.is_cut(step.world)
+    return (*broken, NOT_STUCK) if stuck else broken
 
 
 def _find(worlds: Worlds, world: World, line: Line, path: str) -> Step:

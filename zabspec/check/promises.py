@@ -14,7 +14,7 @@ from zabspec.check.properties import NOT_STUCK, Answer, always, every_step
 from zabspec.protocol.effects import Apply, Broadcast, Impossible, Ready, Send, Write
 from zabspec.protocol.events import Received
 from zabspec.protocol.messages import Ack, AckEpoch, LeaderInfo, NewLeader
-from zabspec.protocol.state import ZERO, Disk, Ensemble, History, Zxid
+from zabspec.protocol.state import ZERO, Disk, Ensemble, History
 
 Servers = tuple[AnyServer, ...]
 
@@ -57,15 +57,25 @@ def _vouched(outcome: Outcome, packet: AckEpoch | Ack, disk: Disk) -> bool:
     if isinstance(packet, AckEpoch):
         return isinstance(asked, LeaderInfo) and disk.accepted_epoch >= asked.epoch
     if packet.zxid.counter:
-        return packet.zxid in _zxids(disk.durable_log)
-    whole = not isinstance(asked, NewLeader) or asked.history in (None, disk.durable_log)
-    return whole and disk.current_epoch == packet.zxid.epoch
+        return packet.zxid in {txn.zxid for txn in disk.durable}
+    return disk.current_epoch == packet.zxid.epoch and _accepted(outcome, disk)
+
+
+def _accepted(outcome: Outcome, disk: Disk) -> bool:
+    asked = outcome.event.packet if isinstance(outcome.event, Received) else None
+    if not isinstance(asked, NewLeader):
+        return True
+    if asked.history is not None:
+        return asked.history == disk.durable
+    return set(outcome.after.memory.database.holds) <= set(disk.durable)
 
 
 @always("histories have no gaps")
 def no_gaps(server: AnyServer) -> Answer:
     """In each epoch the counters are 1, 2, 3, ... and epochs ascend."""
-    zxids = [ZERO, *(txn.zxid for txn in server.disk.log)]
+    snapshots = server.disk.snapshots
+    start = snapshots[-1].zxid if snapshots else ZERO
+    zxids = [start, *(txn.zxid for txn in server.disk.log if txn.zxid > start)]
     return all(a.leads_to(b) for a, b in pairwise(zxids)) if len(zxids) > 1 else None
 
 
@@ -82,17 +92,26 @@ def leader_is_complete(outcome: Outcome, monitor: AtomicBroadcast) -> Answer:
     """Of what anyone delivered."""
     for epoch in _ready(outcome):
         earlier = [txn for txn in monitor.delivered if txn.zxid.epoch < epoch]
-        return set(earlier) <= set(outcome.after.disk.log) if earlier else None
+        return set(earlier) <= set(outcome.after.disk.held()) if earlier else None
     return None
 
 
 @every_step("no committed transaction is truncated")
 def nothing_committed_is_truncated(outcome: Outcome, monitor: AtomicBroadcast) -> Answer:
-    """A server that has logged what anyone delivered keeps it."""
+    """A server that has made durable what anyone delivered keeps it.
+
+    One leader may cut it off: that of the transaction's own epoch, who sends it anew. ZooKeeper's
+    does, to a follower that comes back with proposals that are still outstanding.
+    """
     if not any(isinstance(effect, Write) for effect in outcome.effects):
         return None
-    held = set(outcome.before.disk.log).intersection(monitor.delivered)
-    return held <= set(outcome.after.disk.log) if held else None
+    before = outcome.before.disk
+    held = {
+        txn
+        for txn in set(before.durable).intersection(monitor.delivered)
+        if txn.zxid.epoch < before.accepted_epoch
+    }
+    return held <= set(outcome.after.disk.durable) if held else None
 
 
 @every_step("what is delivered was broadcast, with its content")
@@ -169,7 +188,7 @@ def committed_is_durable(servers: Servers, monitor: AtomicBroadcast, ensemble: E
     if not monitor.delivered:
         return None
     return all(
-        ensemble.is_quorum(one.sid for one in servers if txn in one.disk.durable_log)
+        ensemble.is_quorum(one.sid for one in servers if txn in one.disk.durable)
         for txn in monitor.delivered
     )
 
@@ -209,7 +228,3 @@ def _ready(outcome: Outcome) -> list[int]:
 
 def _applied(outcome: Outcome) -> History:
     return tuple(effect.txn for effect in outcome.shown if isinstance(effect, Apply))
-
-
-def _zxids(history: History) -> set[Zxid]:
-    return {txn.zxid for txn in history}

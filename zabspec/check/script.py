@@ -19,27 +19,44 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from functools import singledispatch
 from pathlib import Path
 
 from attrs import evolve, frozen
 
-from zabspec.check.actions import Action, Ask, Deliver, Elect, Item, Join, LoseLink, Mark, Restart
+from zabspec.check.actions import (
+    Action,
+    ApplyNext,
+    Ask,
+    Deliver,
+    Elect,
+    Expire,
+    Item,
+    Join,
+    LoseLink,
+    Mark,
+    Restart,
+    SyncLog,
+)
 from zabspec.check.notation import NotationError, read_packet, show
 
 VERSION = 1
 INDENT = "    "
 
-_HEADER = re.compile(r"zabspec script (\d+)")
+_HEADER = re.compile(r"zabspec script (\d{1,18})")
 _SPEC = re.compile(r"spec ([\w-]+)(?: ([0-9a-f]{8}))?")
-_SERVERS = re.compile(r"servers (\d+)")
-_CRASH = re.compile(r"^(.*?)(?: / crash after (\d+)(?: leaving (\d+))?)?$")
+_SERVERS = re.compile(r"servers ([2-9])")
+_CRASH = re.compile(r"^(.*?)(?: / crash after (\d{1,18})(?: leaving (\d{1,18}))?)?$")
 
-_ELECT = re.compile(r"elect (\d+) among (\d+(?: \d+)*)")
-_JOIN = re.compile(r"join (\d+) to (\d+)")
-_DELIVER = re.compile(r"deliver (\d+) -> (\d+)(?: (.+))?")
-_ASK = re.compile(r"ask (\d+)")
-_LOSE = re.compile(r"lose link (\d+) - (\d+)(?: keeping (\d+) (\d+))?")
-_RESTART = re.compile(r"restart (\d+)(?: leaving (\d+))?")
+_ELECT = re.compile(r"elect (\d{1,18}) among (\d{1,18}(?: \d{1,18})*)")
+_JOIN = re.compile(r"join (\d{1,18}) to (\d{1,18})")
+_DELIVER = re.compile(r"deliver (\d{1,18}) -> (\d{1,18})(?: (.+))?")
+_ASK = re.compile(r"ask (\d{1,18})")
+_SYNC = re.compile(r"sync (\d{1,18}) upto (\d{1,18})")
+_APPLY = re.compile(r"apply (\d{1,18})")
+_EXPIRE = re.compile(r"expire (\d{1,18})")
+_LOSE = re.compile(r"lose link (\d{1,18}) - (\d{1,18})(?: keeping (\d{1,18}) (\d{1,18}))?")
+_RESTART = re.compile(r"restart (\d{1,18})(?: leaving (\d{1,18}))?")
 
 ACTIONS = (
     "elect 1 among 1 2; join 3 to 1; deliver 2 -> 1; ask 1; lose link 1 - 2; restart 1"
@@ -82,21 +99,57 @@ class Script:
         return tuple(line.action for line in self.lines)
 
 
+@singledispatch
 def show_action(action: Action) -> str:
     """An action as a line of a script."""
-    match action:
-        case Elect(leader, members):
-            return f"elect {leader} among {' '.join(map(str, members))}"
-        case Join(server, leader):
-            return f"join {server} to {leader}"
-        case Deliver(sender, receiver, item):
-            return f"deliver {sender} -> {receiver}{_show_item(item)}{_show_crash(action)}"
-        case Ask(server):
-            return f"ask {server}{_show_crash(action)}"
-        case LoseLink(one, other, (kept, kept_back)):
-            return f"lose link {one} - {other} keeping {kept} {kept_back}"
-        case Restart(server, survives):
-            return f"restart {server}" + (f" leaving {survives}" if survives else "")
+    raise TypeError(f"no action: {action!r}")
+
+
+@show_action.register
+def _(action: Elect) -> str:
+    return f"elect {action.leader} among {' '.join(map(str, action.members))}"
+
+
+@show_action.register
+def _(action: Join) -> str:
+    return f"join {action.server} to {action.leader}"
+
+
+@show_action.register
+def _(action: Deliver) -> str:
+    item = _show_item(action.item)
+    return f"deliver {action.sender} -> {action.receiver}{item}{_show_crash(action)}"
+
+
+@show_action.register
+def _(action: Ask) -> str:
+    return f"ask {action.server}{_show_crash(action)}"
+
+
+@show_action.register
+def _(action: SyncLog) -> str:
+    return f"sync {action.server} upto {action.upto}{_show_crash(action)}"
+
+
+@show_action.register
+def _(action: ApplyNext) -> str:
+    return f"apply {action.server}{_show_crash(action)}"
+
+
+@show_action.register
+def _(action: Expire) -> str:
+    return f"expire {action.server}"
+
+
+@show_action.register
+def _(action: LoseLink) -> str:
+    kept, kept_back = action.kept
+    return f"lose link {action.one} - {action.other} keeping {kept} {kept_back}"
+
+
+@show_action.register
+def _(action: Restart) -> str:
+    return f"restart {action.server}" + (f" leaving {action.survives}" if action.survives else "")
 
 
 def show_script(spec: str, fingerprint: str, servers: int, body: Iterable[str]) -> str:
@@ -128,7 +181,7 @@ def parse_script(text: str, path: str = "script") -> Script:
     if version[0] != str(VERSION):
         raise ScriptError(f"{path}:{header[0][0]}", header[0][1], f"zabspec script {VERSION}")
     spec, fingerprint = _expect(header, 1, path, _SPEC, "spec NAME")
-    (servers,) = _expect(header, 2, path, _SERVERS, "servers N")
+    (servers,) = _expect(header, 2, path, _SERVERS, "servers 2 (at most 9)")
     lines: list[Line] = []
     for number, line in told:
         if not line.startswith(INDENT):
@@ -171,7 +224,7 @@ def _crash(line: str) -> tuple[str, int | None, int]:
 def _crashing(action: Action, after: int | None, survives: int, error: ScriptError) -> Action:
     if after is None:
         return action
-    if not isinstance(action, Deliver | Ask):
+    if not isinstance(action, Deliver | Ask | SyncLog | ApplyNext):
         raise error
     return evolve(action, crash_after=after, survives=survives)
 
@@ -188,7 +241,7 @@ def _show_item(item: Item | None) -> str:
     return f" {item.value}" if isinstance(item, Mark) else f" {show(item)}"
 
 
-def _show_crash(action: Deliver | Ask) -> str:
+def _show_crash(action: Deliver | Ask | SyncLog | ApplyNext) -> str:
     if action.crash_after is None:
         return ""
     leaving = f" leaving {action.survives}" if action.survives else ""
@@ -203,6 +256,9 @@ _READERS: tuple[tuple[re.Pattern[str], Callable[..., Action]], ...] = (
         lambda sender, receiver, item: Deliver(int(sender), int(receiver), _read_item(item)),
     ),
     (_ASK, lambda server: Ask(int(server))),
+    (_SYNC, lambda server, upto: SyncLog(int(server), int(upto))),
+    (_APPLY, lambda server: ApplyNext(int(server))),
+    (_EXPIRE, lambda server: Expire(int(server))),
     (
         _LOSE,
         lambda one, other, kept, back: LoseLink(

@@ -77,6 +77,20 @@ class SaveSnapshot:
 
 
 @frozen(cache_hash=True)
+class InstallSnapshot:
+    """Put a leader's snapshot, synced, in place of all snapshots and logs."""
+
+    snapshot: Snapshot
+
+
+@frozen(cache_hash=True)
+class TruncateExactly:
+    """Cut both the log and the snapshots behind this zxid."""
+
+    zxid: Zxid
+
+
+@frozen(cache_hash=True)
 class LoseUnsynced:
     """What a power loss does: of the unsynced transactions, only the first `survives` are left."""
 
@@ -93,6 +107,8 @@ Change = (
     | SyncLog
     | Truncate
     | SaveSnapshot
+    | InstallSnapshot
+    | TruncateExactly
     | LoseUnsynced
 )
 
@@ -148,6 +164,22 @@ def _(change: Truncate, disk: Disk) -> Disk:
 @apply.register
 def _(change: SaveSnapshot, disk: Disk) -> Disk:
     return evolve(disk, snapshots=(*disk.snapshots, change.snapshot))
+
+
+@apply.register
+def _(change: InstallSnapshot, disk: Disk) -> Disk:
+    return evolve(disk, snapshots=(change.snapshot,), log=(), unsynced=0)
+
+
+@apply.register
+def _(change: TruncateExactly, disk: Disk) -> Disk:
+    cut = apply(Truncate(change.zxid), disk)
+    return evolve(cut, snapshots=tuple(_cut_snapshot(one, change.zxid) for one in cut.snapshots))
+
+
+def _cut_snapshot(snapshot: Snapshot, zxid: Zxid) -> Snapshot:
+    holds = tuple(txn for txn in snapshot.holds if txn.zxid <= zxid)
+    return Snapshot(min(snapshot.zxid, zxid), holds)
 
 
 @apply.register

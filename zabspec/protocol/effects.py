@@ -29,6 +29,13 @@ class Send:
 
 
 @frozen(cache_hash=True)
+class Close:
+    """Close one connection."""
+
+    connection: Connection
+
+
+@frozen(cache_hash=True)
 class CloseAll:
     """Close every connection, those not yet answered too: the server leaves its role."""
 
@@ -68,7 +75,7 @@ class Impossible:
     why: str
 
 
-Effect = Open | Send | CloseAll | Write | Broadcast | Apply | Ready | Impossible
+Effect = Open | Send | Close | CloseAll | Write | Broadcast | Apply | Ready | Impossible
 
 
 @frozen

@@ -42,6 +42,23 @@ class ClientRequest:
 
 
 @frozen(cache_hash=True)
+class LogSynced:
+    """The log thread has synced. upto: how many of the unsynced transactions, from the oldest."""
+
+    upto: int
+
+
+@frozen(cache_hash=True)
+class TxnApplied:
+    """The commit processor has applied the oldest transaction it was given."""
+
+
+@frozen(cache_hash=True)
+class LimitExpired:
+    """A time limit of the role ran out (initLimit before it serves, syncLimit afterwards)."""
+
+
+@frozen(cache_hash=True)
 class Crash:
     """The power fails and comes back, or the process is killed.
 
@@ -51,4 +68,13 @@ class Crash:
     survives: int = 0
 
 
-Event = Elected | Received[Packet] | LinkLost | ClientRequest | Crash
+Event = (
+    Elected
+    | Received[Packet]
+    | LinkLost
+    | ClientRequest
+    | LogSynced
+    | TxnApplied
+    | LimitExpired
+    | Crash
+)

@@ -19,6 +19,13 @@ class FollowerInfo:
 
 
 @frozen(cache_hash=True)
+class ObserverInfo:
+    """An observer introduces itself. accepted_epoch: the last epoch it was offered."""
+
+    accepted_epoch: int
+
+
+@frozen(cache_hash=True)
 class LeaderInfo:
     """A leader proposes its epoch (NEWEPOCH)."""
 
@@ -38,6 +45,28 @@ class AckEpoch:
     current_epoch: int | None
     last_zxid: Zxid
     history: History | None = None
+
+
+@frozen(cache_hash=True)
+class Diff:
+    """What the learner lacks follows, transaction by transaction. zxid: learners pass over it."""
+
+    zxid: Zxid
+
+
+@frozen(cache_hash=True)
+class Trunc:
+    """The learner is to forget what is behind this zxid."""
+
+    zxid: Zxid
+
+
+@frozen(cache_hash=True)
+class Snap:
+    """The leader's whole database. zxid: its last processed; holds: what is in it."""
+
+    zxid: Zxid
+    holds: History
 
 
 @frozen(cache_hash=True)
@@ -79,14 +108,40 @@ class Commit:
     zxid: Zxid
 
 
-Packet = FollowerInfo | LeaderInfo | AckEpoch | NewLeader | Ack | UpToDate | Proposal | Commit
+@frozen(cache_hash=True)
+class Inform:
+    """A transaction is committed: what an observer learns instead of PROPOSAL and COMMIT."""
+
+    txn: Txn
+
+
+Introduction = FollowerInfo | ObserverInfo
+Packet = (
+    Introduction
+    | LeaderInfo
+    | AckEpoch
+    | Diff
+    | Trunc
+    | Snap
+    | NewLeader
+    | Ack
+    | UpToDate
+    | Proposal
+    | Commit
+    | Inform
+)
 PACKETS: tuple[type[Packet], ...] = (
     FollowerInfo,
+    ObserverInfo,
     LeaderInfo,
     AckEpoch,
+    Diff,
+    Trunc,
+    Snap,
     NewLeader,
     Ack,
     UpToDate,
     Proposal,
     Commit,
+    Inform,
 )

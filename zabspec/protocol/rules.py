@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from types import ModuleType
 from typing import Any, TypeVar, cast
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from zabspec.protocol.effects import Impossible, Step
 from zabspec.protocol.events import Event, Received
@@ -92,12 +92,35 @@ def _rows(
     return tuple(product((role,), several, kinds))
 
 
+Oracle = Callable[[Sequence[Server[Role]]], tuple[int, ...]]
+Threads = Callable[[Server[Role]], Iterable[Event]]
+
+
+def anyone(looking: Sequence[Server[Role]]) -> tuple[int, ...]:
+    """The oracle that may elect anyone: election can be wrong, and Zab must survive that."""
+    return tuple(one.sid for one in looking)
+
+
+def no_threads(_server: Server[Role]) -> Iterable[Event]:
+    """What the threads of a server do that has none."""
+    return ()
+
+
 @frozen(eq=False)
 class Spec:
-    """A protocol: for every row a rule. name: as scripts and the command line say it."""
+    """A protocol: for every row a rule. name: as scripts and the command line say it.
+
+    oracle: which of the servers of a quorum, all looking, may be elected.
+    threads: the events that a server's own threads may bring about next.
+    fused: those of them that happen at once, as part of the step that made them possible; every run
+        of such a coarse spec is a run of the fine one.
+    """
 
     name: str
     table: Mapping[Row, Rule] = field(repr=False)
+    oracle: Oracle = anyone
+    threads: Threads = no_threads
+    fused: tuple[type[Event], ...] = ()
 
     @classmethod
     def collect(cls, name: str, *modules: ModuleType) -> Spec:
@@ -127,12 +150,17 @@ class Spec:
             row: Rule(rule.name, replacements[rule.name]) if rule.name in replacements else rule
             for row, rule in self.table.items()
         }
-        return Spec(name, table)
+        return evolve(self, name=name, table=table)
 
     def rule(self, server: Server[Role], event: Event) -> Rule:
         """The rule that answers this event in this server's role and phase."""
         kind = type(event.packet) if isinstance(event, Received) else type(event)
         return self.table[type(server.role), server.role.phase, kind]
+
+    def acts(self, server: Server[Role], event: Event) -> bool:
+        """Whether a rule, and not a decision to do nothing, answers this event here."""
+        rule = self.table.get((type(server.role), server.role.phase, type(event)))
+        return rule is not None and rule.because is None
 
     def step(self, server: Server[Role], event: Event, ensemble: Ensemble) -> Step:
         """What this event does to this server."""

@@ -7,80 +7,55 @@ order, so that equal states are equal values.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from enum import Enum
-from typing import ClassVar, Generic, TypeVar
+from typing import Generic, TypeVar
 
-from attrs import evolve, frozen
+from attrs import frozen
 
-_COUNTER_BITS = 32
+from zabspec.protocol.roles import (
+    Connection,
+    Failed,
+    Follower,
+    Kind,
+    Leader,
+    Learner,
+    Looking,
+    Observer,
+    Outstanding,
+    Phase,
+    Role,
+    Stage,
+    Sync,
+)
+from zabspec.protocol.zxid import ZERO, History, Snapshot, Txn, Zxid, last_zxid
 
-
-@frozen(order=True, cache_hash=True)
-class Zxid:
-    """A transaction id: the epoch of the leader that proposed it, and its number in that epoch.
-
-    The counter starts at 1 in each epoch; counter 0 stands for the epoch itself and names no
-    transaction. Ordered by epoch, then counter. Written `epoch.counter`.
-    """
-
-    epoch: int
-    counter: int
-
-    @classmethod
-    def unpack(cls, number: int) -> Zxid:
-        """The zxid that ZooKeeper writes as this 64-bit number: epoch high, counter low."""
-        return cls(number >> _COUNTER_BITS, number & ((1 << _COUNTER_BITS) - 1))
-
-    def pack(self) -> int:
-        """This zxid as ZooKeeper's 64-bit number."""
-        return (self.epoch << _COUNTER_BITS) | self.counter
-
-    def next(self) -> Zxid:
-        """The zxid that follows in the same epoch."""
-        return Zxid(self.epoch, self.counter + 1)
-
-    def leads_to(self, later: Zxid) -> bool:
-        """Whether `later` may stand right behind this one in a history without gaps."""
-        same_epoch = later.epoch == self.epoch and later.counter == self.counter + 1
-        return same_epoch or (later.epoch > self.epoch and later.counter == 1)
-
-    def __str__(self) -> str:
-        return f"{self.epoch}.{self.counter}"
-
-
-ZERO = Zxid(0, 0)
-"""The last zxid of an empty history."""
-
-
-@frozen(cache_hash=True)
-class Txn:
-    """A transaction: its zxid and the request it carries out.
-
-    Without the request, "the same zxid, another transaction" could not be told.
-    """
-
-    zxid: Zxid
-    request: int
-
-    def __str__(self) -> str:
-        return f"{self.zxid}:r{self.request}"
-
-
-History = tuple[Txn, ...]
-"""Transactions in the order of their zxids."""
-
-
-def last_zxid(history: History) -> Zxid:
-    """The zxid a history ends with; `ZERO` if it is empty."""
-    return history[-1].zxid if history else ZERO
-
-
-@frozen(cache_hash=True)
-class Snapshot:
-    """A database as it was saved: the zxid in its name, and the transactions it holds."""
-
-    zxid: Zxid
-    holds: History
+__all__ = [
+    "ZERO",
+    "Connection",
+    "Database",
+    "Disk",
+    "Ensemble",
+    "Failed",
+    "Follower",
+    "History",
+    "Kind",
+    "Leader",
+    "Learner",
+    "Looking",
+    "Memory",
+    "Observer",
+    "Outstanding",
+    "Phase",
+    "Role",
+    "Server",
+    "Snapshot",
+    "Stage",
+    "Sync",
+    "Txn",
+    "Zxid",
+    "last_zxid",
+    "new_server",
+    "supporters",
+]
 
 
 @frozen(cache_hash=True)
@@ -105,126 +80,48 @@ class Disk:
         """The part of the log that even a power loss leaves."""
         return self.log[: len(self.log) - self.unsynced]
 
+    def held(self, log: History | None = None) -> History:
+        """What a server would load: the newest snapshot, and behind it the log (or this log)."""
+        read = self.log if log is None else log
+        if not self.snapshots:
+            return read
+        newest = self.snapshots[-1]
+        return newest.holds + tuple(txn for txn in read if txn.zxid > newest.zxid)
+
+    @property
+    def durable(self) -> History:
+        """What a server would load after a power loss."""
+        return self.held(self.durable_log)
+
+
+@frozen(cache_hash=True)
+class Database:
+    """The data tree in memory, whether it is served or not. Only ZooKeeper's grain has it.
+
+    holds: the transactions in it, oldest first.
+    zxid: ZooKeeper's lastProcessedZxid; epoch.0 once a leader serves, or if a sync ended there.
+    window: the committedLog: the latest transactions, kept to bring learners up to date.
+    """
+
+    holds: History = ()
+    zxid: Zxid = ZERO
+    window: History = ()
+
 
 @frozen(cache_hash=True)
 class Memory:
     """What a crash loses.
 
-    applied: the transactions delivered to the database, in the order they were.
+    applied: the transactions delivered, that is shown to clients, in the order they were.
+    database: see there.
     """
 
     applied: History = ()
+    database: Database = Database()
 
 
-class Phase(Enum):
-    """Where a server is in the protocol."""
-
-    ELECTION = 0
-    DISCOVERY = 1
-    SYNCHRONIZATION = 2
-    BROADCAST = 3
-
-
-@frozen(order=True, cache_hash=True)
-class Connection:
-    """One incarnation of a connection, as one of its ends names it.
-
-    peer: the sid at the other end.
-    number: tells incarnations apart where several of one pair may live at once (recordings, code);
-        always 0 in worlds, which keep the connections of a pair in order.
-    """
-
-    peer: int
-    number: int = 0
-
-    def __str__(self) -> str:
-        return f"{self.peer}#{self.number}" if self.number else f"{self.peer}"
-
-
-@frozen(cache_hash=True)
-class Looking:
-    """A server that has no leader."""
-
-    phase: ClassVar[Phase] = Phase.ELECTION
-
-
-@frozen(cache_hash=True)
-class Follower:
-    """A server that follows the leader at the other end of `connection`."""
-
-    connection: Connection
-    phase: Phase
-
-
-class Stage(Enum):
-    """How far a leader has brought one of its learners."""
-
-    INTRODUCED = 0
-    PROMISED = 1
-    SYNCING = 2
-    ACTIVE = 3
-
-
-@frozen(cache_hash=True)
-class Learner:
-    """What a leader knows of one learner.
-
-    stage: INTRODUCED it sent its accepted epoch, PROMISED it answered the new epoch, SYNCING it was
-        sent the history, ACTIVE it acknowledged that.
-    accepted_epoch: what it introduced itself with; 0 once the leader's epoch is settled.
-    current_epoch: what it answered the new epoch with; None before, and if its answer does not
-        count as a promise.
-    history: what it holds, as it answered; () before, and once the leader's history is settled.
-    upto: the last zxid it acknowledged, or, while SYNCING, will have acknowledged with NEWLEADER.
-    """
-
-    connection: Connection
-    stage: Stage = Stage.INTRODUCED
-    accepted_epoch: int = 0
-    current_epoch: int | None = None
-    history: History = ()
-    upto: Zxid = ZERO
-
-
-@frozen(cache_hash=True)
-class Leader:
-    """A server that leads, or tries to.
-
-    epoch: the epoch it proposed; 0 while it has not yet heard from a quorum.
-    learners: in the order of their connections.
-    """
-
-    phase: Phase = Phase.DISCOVERY
-    epoch: int = 0
-    learners: tuple[Learner, ...] = ()
-
-    def knows(self, connection: Connection) -> bool:
-        """Whether a learner has introduced itself on this connection."""
-        return any(one.connection == connection for one in self.learners)
-
-    def learner(self, connection: Connection) -> Learner:
-        """The learner at this connection. Raises KeyError if none has introduced itself there."""
-        return {one.connection: one for one in self.learners}[connection]
-
-    def at(self, *stages: Stage) -> tuple[Learner, ...]:
-        """The learners that are at one of these stages."""
-        return tuple(one for one in self.learners if one.stage in stages)
-
-    def with_learners(self, *learners: Learner) -> Leader:
-        """This leader, with what it knows of these learners put in place of what it knew."""
-        known = {one.connection: one for one in (*self.learners, *learners)}
-        return evolve(self, learners=tuple(known[connection] for connection in sorted(known)))
-
-    def without(self, connection: Connection) -> Leader:
-        """This leader, with the learner at this connection forgotten."""
-        return evolve(
-            self, learners=tuple(one for one in self.learners if one.connection != connection)
-        )
-
-
-Role = Looking | Follower | Leader
-AnyRole_co = TypeVar("AnyRole_co", Looking, Follower, Leader, Role, covariant=True)
-NextRole = TypeVar("NextRole", Looking, Follower, Leader)
+AnyRole_co = TypeVar("AnyRole_co", bound=Role, covariant=True)
+NextRole = TypeVar("NextRole", bound=Role)
 
 
 @frozen(cache_hash=True)
@@ -248,9 +145,24 @@ def new_server(sid: int) -> Server[Role]:
 
 @frozen(cache_hash=True)
 class Ensemble:
-    """Who may vote. sids are positive; `voters` is ascending."""
+    """Who is in it, and how it is set up. sids are positive and ascending.
+
+    window: how many transactions a database keeps to bring learners up to date (at least 500 in
+        ZooKeeper).
+    force_snapshot: a leader always sends its snapshot. log_sync: it may read its transaction log
+        where the window does not reach back far enough.
+    """
 
     voters: tuple[int, ...]
+    observers: tuple[int, ...] = ()
+    window: int = 500
+    force_snapshot: bool = False
+    log_sync: bool = True
+
+    @property
+    def servers(self) -> tuple[int, ...]:
+        """All sids, ascending."""
+        return tuple(sorted((*self.voters, *self.observers)))
 
     def is_quorum(self, sids: Iterable[int]) -> bool:
         """Whether these servers are a majority of the voters; who may not vote does not count."""
