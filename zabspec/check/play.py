@@ -44,7 +44,7 @@ class Played:
 
 def play(script: Script, spec: Spec, properties: Iterable[Property]) -> Iterator[Played]:
     """Play a script. Raises ScriptError at the first action that cannot happen."""
-    worlds = unbounded(spec, script.servers)
+    worlds = unbounded(spec, script.bounds)
     audit = Audit(properties, worlds.ensemble)
     world = worlds.start()
     for line in script.lines:
@@ -54,14 +54,22 @@ def play(script: Script, spec: Spec, properties: Iterable[Property]) -> Iterator
         world = step.world
 
 
-def unbounded(spec: Spec, servers: int) -> Worlds:
-    """The worlds of a spec with no bound but the number of servers."""
-    return Worlds(spec, Bounds(servers, *[_UNBOUNDED] * 4))
+def unbounded(spec: Spec, bounds: Bounds) -> Worlds:
+    """The worlds of a spec with these servers, and with no bound on what may happen."""
+    no_end = evolve(
+        bounds,
+        txns=_UNBOUNDED,
+        lost_links=_UNBOUNDED,
+        crashes=_UNBOUNDED,
+        elections=_UNBOUNDED,
+        limits=_UNBOUNDED,
+    )
+    return Worlds(spec, no_end)
 
 
-def retell(run: Iterable[Step], spec: Spec, servers: int, properties: Iterable[Property]) -> str:
+def retell(run: Iterable[Step], spec: Spec, bounds: Bounds, properties: Iterable[Property]) -> str:
     """A run as a script, with its outputs. `properties`: those whose breaking is to be told."""
-    worlds = unbounded(spec, servers)
+    worlds = unbounded(spec, bounds)
     audit = Audit(properties, worlds.ensemble)
     body: list[str] = []
     before: World | None = None
@@ -71,7 +79,7 @@ def retell(run: Iterable[Step], spec: Spec, servers: int, properties: Iterable[P
         body.append(show_action(step.action))
         body += (INDENT + line for line in outputs(step, broken))
         before = step.world
-    return show_script(spec.name, spec.fingerprint(), servers, body)
+    return show_script(spec.name, spec.fingerprint(), bounds, body)
 
 
 def outputs(step: Step, broken: Iterable[Property]) -> Iterator[str]:

@@ -14,7 +14,7 @@ from zabspec.check.properties import NOT_STUCK, Answer, always, every_step
 from zabspec.protocol.effects import Apply, Broadcast, Impossible, Ready, Send, Write
 from zabspec.protocol.events import Received
 from zabspec.protocol.messages import Ack, AckEpoch, LeaderInfo, NewLeader
-from zabspec.protocol.state import ZERO, Disk, Ensemble, History
+from zabspec.protocol.state import ZERO, Disk, Ensemble, Failed, History, Phase
 
 Servers = tuple[AnyServer, ...]
 
@@ -182,6 +182,25 @@ def primary_integrity(outcome: Outcome, monitor: AtomicBroadcast) -> Answer:
     return earlier <= set(outcome.before.memory.applied) if earlier else None
 
 
+@always("a served read never goes back")
+def reads_never_go_back(server: AnyServer, monitor: AtomicBroadcast) -> Answer:
+    """Monotonic read: whoever serves at a zxid shows all that was ever delivered up to it.
+
+    A client goes to another server only if that is not behind what it has seen, by zxid.
+    """
+    database = server.memory.database
+    if server.role.phase is not Phase.BROADCAST or not database.holds:
+        return None
+    seen = {txn for txn in monitor.delivered if txn.zxid <= database.zxid}
+    return seen <= set(server.memory.applied)
+
+
+@always("a server that stops can start again")
+def starts_again(server: AnyServer) -> Answer:
+    """Whatever a crash leaves on its disk, it can be read."""
+    return not isinstance(server.role, Failed) if server.disk.accepted_epoch else None
+
+
 @always("what is committed is durable on a quorum")
 def committed_is_durable(servers: Servers, monitor: AtomicBroadcast, ensemble: Ensemble) -> Answer:
     """Whatever anyone delivered, a quorum has it on disk, now and ever after."""
@@ -215,11 +234,13 @@ PROMISES = (
     local_primary_order,
     global_primary_order,
     primary_integrity,
+    reads_never_go_back,
+    starts_again,
     committed_is_durable,
     refines,
     NOT_STUCK,
 )
-"""Every promise that the paper's grain can state."""
+"""Every promise. The paper's grain has no database, so that its reads are not asked about."""
 
 
 def _ready(outcome: Outcome) -> list[int]:

@@ -38,6 +38,7 @@ from zabspec.check.actions import (
     Restart,
     SyncLog,
 )
+from zabspec.check.bounds import Bounds
 from zabspec.check.notation import NotationError, read_packet, show
 
 VERSION = 1
@@ -45,7 +46,9 @@ INDENT = "    "
 
 _HEADER = re.compile(r"zabspec script (\d{1,18})")
 _SPEC = re.compile(r"spec ([\w-]+)(?: ([0-9a-f]{8}))?")
-_SERVERS = re.compile(r"servers ([2-9])")
+_SERVERS = re.compile(
+    r"servers ([2-9])(?: observers ([0-9]))?(?: window (\d{1,9}))?(?: (snapshots forced))?"
+)
 _CRASH = re.compile(r"^(.*?)(?: / crash after (\d{1,18})(?: leaving (\d{1,18}))?)?$")
 
 _ELECT = re.compile(r"elect (\d{1,18}) among (\d{1,18}(?: \d{1,18})*)")
@@ -85,10 +88,13 @@ class Line:
 
 @frozen
 class Script:
-    """A run to be played. fingerprint: of the spec it was written under; None if not said."""
+    """A run to be played. fingerprint: of the spec it was written under; None if not said.
+
+    bounds: its servers, observers and window; what may happen is not bounded.
+    """
 
     spec: str
-    servers: int
+    bounds: Bounds
     lines: tuple[Line, ...]
     fingerprint: str | None = None
     path: str = "script"
@@ -152,9 +158,9 @@ def _(action: Restart) -> str:
     return f"restart {action.server}" + (f" leaving {action.survives}" if action.survives else "")
 
 
-def show_script(spec: str, fingerprint: str, servers: int, body: Iterable[str]) -> str:
+def show_script(spec: str, fingerprint: str, bounds: Bounds, body: Iterable[str]) -> str:
     """A whole script; `body` holds its actions and outputs."""
-    header = (f"zabspec script {VERSION}", f"spec {spec} {fingerprint}", f"servers {servers}")
+    header = (f"zabspec script {VERSION}", f"spec {spec} {fingerprint}", _show_servers(bounds))
     return "\n".join((*header, *body)) + "\n"
 
 
@@ -181,7 +187,7 @@ def parse_script(text: str, path: str = "script") -> Script:
     if version[0] != str(VERSION):
         raise ScriptError(f"{path}:{header[0][0]}", header[0][1], f"zabspec script {VERSION}")
     spec, fingerprint = _expect(header, 1, path, _SPEC, "spec NAME")
-    (servers,) = _expect(header, 2, path, _SERVERS, "servers 2 (at most 9)")
+    setup = _expect(header, 2, path, _SERVERS, "servers 2 (at most 9)")
     lines: list[Line] = []
     for number, line in told:
         if not line.startswith(INDENT):
@@ -190,12 +196,25 @@ def parse_script(text: str, path: str = "script") -> Script:
             lines[-1] = evolve(lines[-1], outputs=(*lines[-1].outputs, line.strip()))
         else:
             raise ScriptError(f"{path}:{number}", line.strip(), "an action before its outputs")
-    return Script(spec, int(servers), tuple(lines), fingerprint, path)
+    return Script(spec or "", _bounds(setup), tuple(lines), fingerprint, path)
+
+
+def _bounds(setup: tuple[str | None, ...]) -> Bounds:
+    servers, observers, window, forced = setup
+    bounds = Bounds(int(servers or 0), observers=int(observers or 0), force_snapshot=bool(forced))
+    return bounds if window is None else evolve(bounds, window=int(window))
+
+
+def _show_servers(bounds: Bounds) -> str:
+    observers = f" observers {bounds.observers}" if bounds.observers else ""
+    window = f" window {bounds.window}" if bounds.window != Bounds().window else ""
+    forced = " snapshots forced" if bounds.force_snapshot else ""
+    return f"servers {bounds.servers}{observers}{window}{forced}"
 
 
 def _expect(
     header: list[tuple[int, str]], at: int, path: str, pattern: re.Pattern[str], expected: str
-) -> tuple[str, ...]:
+) -> tuple[str | None, ...]:
     number, line = header[at] if at < len(header) else (1, "")
     found = pattern.fullmatch(line)
     if not found:

@@ -61,7 +61,7 @@ def leader_offers_epoch(
 @on(Follower, Phase.DISCOVERY, LeaderInfo)
 @on(Observer, Phase.DISCOVERY, LeaderInfo)
 def learner_promises_epoch(
-    server: Server[Follower], event: Received[LeaderInfo], ensemble: Ensemble
+    server: Server[Follower], event: Received[LeaderInfo], _: Ensemble
 ) -> Step:
     """Accept a later epoch, durably, then answer with the current epoch and memory's last zxid.
 
@@ -70,7 +70,7 @@ def learner_promises_epoch(
     """
     disk, epoch = server.disk, event.packet.epoch
     if epoch < disk.accepted_epoch:
-        return leave_role(server, ensemble)
+        return leave_role(server)
     promises = epoch > disk.accepted_epoch
     write: tuple[Effect, ...] = (Write(AcceptedEpoch(epoch)),) if promises else ()
     answer = AckEpoch(disk.current_epoch if promises else None, server.memory.database.zxid)
@@ -100,7 +100,7 @@ def leader_counts_promise(
     promised = [one for one in leader.at(Stage.PROMISED) if one.current_epoch is not None]
     if not ensemble.is_quorum(supporters(server, promised)):
         if not ensemble.is_quorum(supporters(server, [*promised, *leader.at(Stage.INTRODUCED)])):
-            return leave_role(server, ensemble)
+            return leave_role(server)
         return Step(server.playing(leader))
     return _begin_epoch(server, leader, ensemble)
 

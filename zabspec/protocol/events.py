@@ -54,6 +54,11 @@ class TxnApplied:
 
 
 @frozen(cache_hash=True)
+class RoleEnded:
+    """Everything that ran in a role has stopped, or was told to. Follows at once."""
+
+
+@frozen(cache_hash=True)
 class LimitExpired:
     """A time limit of the role ran out (initLimit before it serves, syncLimit afterwards)."""
 
@@ -75,6 +80,7 @@ Event = (
     | ClientRequest
     | LogSynced
     | TxnApplied
+    | RoleEnded
     | LimitExpired
     | Crash
 )

@@ -6,7 +6,7 @@ from zabspec.protocol import disk
 from zabspec.protocol.database import load
 from zabspec.protocol.disk import CurrentEpoch, LoseUnsynced, SyncLog
 from zabspec.protocol.effects import Close, CloseAll, Effect, Step, Write
-from zabspec.protocol.events import Crash, LimitExpired, LinkLost
+from zabspec.protocol.events import Crash, LimitExpired, LinkLost, RoleEnded
 from zabspec.protocol.rules import on
 from zabspec.protocol.state import (
     Connection,
@@ -14,6 +14,7 @@ from zabspec.protocol.state import (
     Failed,
     Follower,
     Leader,
+    Leaving,
     Looking,
     Memory,
     Observer,
@@ -26,10 +27,21 @@ from zabspec.protocol.state import (
 CONNECTED = (Phase.DISCOVERY, Phase.SYNCHRONIZATION, Phase.BROADCAST)
 
 
-def leave_role(server: Server[Role], ensemble: Ensemble) -> Step:
-    """Drain and stop the log thread, close every connection, load memory from disk, look again.
+def leave_role(server: Server[Leader] | Server[Follower]) -> Step:
+    """Close every connection; `server_leaves_role` sees to the rest.
 
-    Models QuorumPeer.run (the `finally` of a role) and ZooKeeperServer.shutdown.
+    Models QuorumPeer.run, where the loop of a role ends.
+    """
+    sync = None if isinstance(server.role, Leader) else server.role.sync
+    served = server.role.phase is Phase.BROADCAST
+    return Step(server.playing(Leaving(served, sync.kind if sync else None)), (CloseAll(),))
+
+
+@on(Leaving, Phase.ELECTION, RoleEnded)
+def server_leaves_role(server: Server[Leaving], _event: RoleEnded, ensemble: Ensemble) -> Step:
+    """Drain and stop the log thread, then load memory from disk, and look for a leader.
+
+    Models ZooKeeperServer.shutdown, QuorumPeer.run (the `finally` of a role).
     """
     drain: tuple[Effect, ...] = ()
     later = server.disk
@@ -37,7 +49,7 @@ def leave_role(server: Server[Role], ensemble: Ensemble) -> Step:
         change = SyncLog(server.disk.unsynced)
         drain, later = (Write(change),), disk.apply(change, server.disk)
     memory = Memory((), load(later, ensemble.window))
-    return Step(Server(server.sid, server.disk, memory, Looking()), (*drain, CloseAll()))
+    return Step(Server(server.sid, server.disk, memory, Looking()), drain)
 
 
 def forget_learner(
@@ -49,7 +61,7 @@ def forget_learner(
     """
     leader = server.role.without(connection)
     if not ensemble.is_quorum(supporters(server, leader.learners)):
-        return leave_role(server, ensemble)
+        return leave_role(server)
     return Step(server.playing(leader), effects)
 
 
@@ -71,21 +83,23 @@ def leader_loses_learner(server: Server[Leader], event: LinkLost, ensemble: Ense
 
 @on(Follower, CONNECTED, LinkLost)
 @on(Observer, CONNECTED, LinkLost)
-def learner_loses_leader(server: Server[Follower], _event: LinkLost, ensemble: Ensemble) -> Step:
+def learner_loses_leader(server: Server[Follower], _event: LinkLost, _: Ensemble) -> Step:
     """Look for a leader again. Models Follower.followLeader, Observer.observeLeader."""
-    return leave_role(server, ensemble)
+    return leave_role(server)
 
 
 @on(Leader, CONNECTED, LimitExpired)
 @on(Follower, CONNECTED, LimitExpired)
 @on(Observer, CONNECTED, LimitExpired)
-def server_gives_up(server: Server[Role], _event: LimitExpired, ensemble: Ensemble) -> Step:
+def server_gives_up(
+    server: Server[Leader] | Server[Follower], _event: LimitExpired, _: Ensemble
+) -> Step:
     """Look for a leader again: too little was heard for too long.
 
     Models the timeouts of Leader.getEpochToPropose, waitForEpochAck and waitForNewLeaderAck, the
     tick loop of Leader.lead, and a learner's read timeout.
     """
-    return leave_role(server, ensemble)
+    return leave_role(server)
 
 
 @on(Looking, Phase.ELECTION, Crash)

@@ -55,11 +55,15 @@ class Sync:
     """What a learner in ZooKeeper's grain was sent, and has not yet served.
 
     not_logged: proposals. committed: zxids, in the order their commits came.
+    accepted: NEWLEADER was acknowledged.
+    not_acked: logged in the sync, and to be acknowledged once the server serves.
     """
 
     kind: Kind
     not_logged: History = ()
     committed: tuple[Zxid, ...] = ()
+    accepted: bool = False
+    not_acked: History = ()
 
 
 @frozen(cache_hash=True)
@@ -79,6 +83,18 @@ class Follower:
 @frozen(cache_hash=True)
 class Observer(Follower):
     """A server that follows without a vote: it learns what is committed, and is never asked."""
+
+
+@frozen(cache_hash=True)
+class Leaving:
+    """A server whose role has ended, and whose memory has not yet been dealt with.
+
+    served: it served clients in that role. kind: of the sync under way; None if there was none.
+    """
+
+    served: bool
+    kind: Kind | None = None
+    phase: ClassVar[Phase] = Phase.ELECTION
 
 
 @frozen(cache_hash=True)
@@ -180,4 +196,4 @@ class Leader:
         )
 
 
-Role = Looking | Follower | Observer | Leader | Failed
+Role = Looking | Follower | Observer | Leader | Leaving | Failed

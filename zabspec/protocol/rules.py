@@ -137,8 +137,16 @@ class Spec:
         _refuse_holes(name, table)
         return cls(name, table)
 
-    def but(self, name: str, **replacements: Callable[[Any, Any, Ensemble], Step]) -> Spec:
-        """This spec under another name, with the rules of these names replaced."""
+    def but(
+        self,
+        name: str,
+        *marked: Callable[[Any, Any, Ensemble], Step],
+        **replacements: Callable[[Any, Any, Ensemble], Step],
+    ) -> Spec:
+        """This spec under another name, with the rules of these names replaced.
+
+        marked: rules that bring their own marks, and replace whatever answered those rows.
+        """
         names = {rule.name for rule in self.table.values()}
         for replaced in replacements:
             if replaced not in names:
@@ -150,6 +158,9 @@ class Spec:
             row: Rule(rule.name, replacements[rule.name]) if rule.name in replacements else rule
             for row, rule in self.table.items()
         }
+        for function in marked:
+            rows: tuple[Row, ...] = getattr(function, _MARK, ())
+            table |= dict.fromkeys(rows, Rule(function.__name__, function))
         return evolve(self, name=name, table=table)
 
     def rule(self, server: Server[Role], event: Event) -> Rule:

@@ -39,12 +39,12 @@ class Plan:
 def begin_sync(
     server: Server[Leader], learner: Learner, ensemble: Ensemble
 ) -> tuple[Server[Leader], tuple[Packet, ...]]:
-    """The leader as it forwards to this learner from now on, and all that it sends it first.
+    """The leader as it forwards to this learner from now on, and all it sends it first.
 
     Models LearnerHandler.run from syncFollower to NEWLEADER, and Leader.startForwarding. Differs:
-    what the learner acknowledged of the outstanding proposals on an earlier connection is forgotten,
-    since it is sent them anew and may just have been told to cut them off. ZooKeeper still counts
-    those ACKs, and commits what then is on no quorum's disk.
+    what the learner acknowledged of the outstanding proposals on an earlier connection is
+    forgotten, since it is sent them anew and may just have been told to cut them off. ZooKeeper
+    still counts those ACKs, and commits what then is on no quorum's disk.
     """
     plan = sync_follower(server, learner.upto, ensemble)
     forwarded: list[Packet] = []

@@ -100,14 +100,14 @@ def learner_takes_snapshot(server: Learning, event: Received[Snap], _ensemble: E
 
 @on(Follower, SYNCHRONIZATION, Proposal)
 @on(Observer, SYNCHRONIZATION, Proposal)
-def learner_keeps_proposal(server: Learning, event: Received[Proposal], ensemble: Ensemble) -> Step:
+def learner_keeps_proposal(server: Learning, event: Received[Proposal], _: Ensemble) -> Step:
     """Remember a proposal (packetsNotLogged); one that leaves a gap ends the sync.
 
     Models Learner.syncWithLeader.
     """
     sync, txn = _sync(server), event.packet.txn
     if sync.not_logged and not sync.not_logged[-1].zxid.leads_to(txn.zxid):
-        return leave_role(server, ensemble)
+        return leave_role(server)
     return _remember(server, evolve(sync, not_logged=(*sync.not_logged, txn)))
 
 
@@ -141,7 +141,7 @@ def learner_accepts_leader(
     `currentEpoch` is written here and nowhere else by a learner. Models Learner.syncWithLeader.
     """
     sync, database = _sync(server), server.memory.database
-    settled, rest = _settled(sync)
+    settled, rest = settle(sync)
     writes: list[Effect] = []
     if sync.kind is Kind.SNAP:
         writes.append(Write(InstallSnapshot(Snapshot(database.zxid, database.holds))))
@@ -152,7 +152,7 @@ def learner_accepts_leader(
     epoch = event.packet.epoch
     acknowledge = Send(event.connection, Ack(Zxid(epoch, 0)))
     learner = _with_database(server, database)
-    role = evolve(server.role, sync=rest)
+    role = evolve(server.role, sync=evolve(rest, accepted=True))
     return Step(learner.playing(role), (*writes, Write(CurrentEpoch(epoch)), acknowledge))
 
 
@@ -188,7 +188,7 @@ def learner_serves(server: Learning, event: Received[UpToDate], _ensemble: Ensem
     Models Learner.syncWithLeader, after its loop.
     """
     sync = _sync(server)
-    settled, _ = _settled(sync)
+    settled, _ = settle(sync)
     acknowledge = Send(event.connection, Ack(Zxid(server.disk.current_epoch, 0)))
     log = (Write(Append(sync.not_logged)),) if sync.not_logged else ()
     role = evolve(server.role, phase=BROADCAST, sync=None, to_apply=settled)
@@ -204,7 +204,7 @@ def _remember(server: Learning, sync: Sync) -> Step:
     return Step(server.playing(evolve(server.role, sync=sync)))
 
 
-def _settled(sync: Sync) -> tuple[History, Sync]:
+def settle(sync: Sync) -> tuple[History, Sync]:
     """What is committed at the head of the proposals, and what is left."""
     proposals, commits = sync.not_logged, sync.committed
     while proposals and commits and proposals[0].zxid == commits[0]:

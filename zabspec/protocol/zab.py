@@ -23,6 +23,7 @@ from zabspec.protocol.events import (
     LimitExpired,
     LinkLost,
     LogSynced,
+    RoleEnded,
     TxnApplied,
 )
 from zabspec.protocol.messages import (
@@ -46,6 +47,7 @@ from zabspec.protocol.state import (
     Failed,
     Follower,
     Leader,
+    Leaving,
     Looking,
     Observer,
     Phase,
@@ -62,11 +64,15 @@ TO_LEARNERS = (LeaderInfo, *OPERATIONS, NewLeader, UpToDate, Proposal, Commit, I
 THREADS = (LogSynced, TxnApplied)
 
 _DRAINED = "the log thread is drained, and the commit processor stopped, before a role is left"
+_AT_ONCE = "a role that ends is left at once"
 _NOT_STARTED = "its request processors start with its service"
 
 
 def threads(server: Server[Role]) -> Iterator[Event]:
     """What a server's own threads can do next: sync some of the log, apply what is committed."""
+    if isinstance(server.role, Leaving):
+        yield RoleEnded()
+        return
     for upto in range(1, server.disk.unsynced + 1):
         yield LogSynced(upto)
     if isinstance(server.role, Leader | Follower) and server.role.to_apply:
@@ -76,7 +82,14 @@ def threads(server: Server[Role]) -> Iterator[Event]:
 DECISIONS = (
     ignore(Failed, ELECTION, *PACKETS, Elected, LinkLost, because="it does not run"),
     ignore(Failed, ELECTION, *THREADS, ClientRequest, because="it does not run"),
-    ignore(Failed, ELECTION, LimitExpired, Crash, because="it does not run"),
+    ignore(Failed, ELECTION, LimitExpired, RoleEnded, Crash, because="it does not run"),
+    never(Leaving, ELECTION, *PACKETS, Elected, LinkLost, because=_AT_ONCE),
+    never(Leaving, ELECTION, *THREADS, ClientRequest, because=_AT_ONCE),
+    never(Leaving, ELECTION, LimitExpired, Crash, because=_AT_ONCE),
+    never(Looking, ELECTION, RoleEnded, because=_AT_ONCE),
+    never(Leader, CONNECTED, RoleEnded, because=_AT_ONCE),
+    never(Follower, CONNECTED, RoleEnded, because=_AT_ONCE),
+    never(Observer, CONNECTED, RoleEnded, because=_AT_ONCE),
     ignore(Looking, ELECTION, ClientRequest, LimitExpired, because="it has no leader"),
     ignore(Leader, EARLY, ClientRequest, because="it does not serve yet"),
     ignore(Follower, CONNECTED, ClientRequest, because="a follower passes it to its leader"),
@@ -108,11 +121,16 @@ DECISIONS = (
 
 _MODULES = (election, discovery, synchronization, broadcast, leaving, sys.modules[__name__])
 
-FINE = evolve(Spec.collect("fine", *_MODULES), oracle=election.most_recent, threads=threads)
+FINE = evolve(
+    Spec.collect("fine", *_MODULES),
+    oracle=election.most_recent,
+    threads=threads,
+    fused=(RoleEnded,),
+)
 """Every thread an event of its own."""
 
-BASELINE = evolve(FINE, name="baseline", fused=(TxnApplied,))
+BASELINE = evolve(FINE, name="baseline", fused=(RoleEnded, TxnApplied))
 """The log thread an event of its own; what is committed is applied at once."""
 
-COARSE = evolve(FINE, name="coarse", fused=THREADS)
+COARSE = evolve(FINE, name="coarse", fused=(RoleEnded, *THREADS))
 """One thread: what is logged is synced at once, too."""

@@ -1,0 +1,185 @@
+"""`zabspec check`: the models asked, the shipped recordings held, and what is said of both."""
+
+from __future__ import annotations
+
+import json
+import resource
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from zabspec.check.model import Answer, Model, ask, load_models, shipped
+from zabspec.check.search import Exploration, Progress
+from zabspec.cli_input import Exit, hold, models_called, recordings_in
+from zabspec.view.answers import (
+    answer_to_json,
+    script_file_of,
+    script_of,
+    show_answers,
+    show_coverage,
+)
+from zabspec.view.terminal import ProgressLine, Terminal
+from zabspec.view.traces import show_traces
+
+
+@click.command(short_help="Ask the models whether the promises hold.")
+@click.argument("names", metavar="[MODEL]...", nargs=-1)
+@click.option("--json", "as_json", is_flag=True, help="Say it as JSON, of models only.")
+@click.option("--all", "also_slow", is_flag=True, help="Ask the slow models too.")
+@click.option(
+    "--scripts",
+    "folder",
+    metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write the script of each finding to DIR/MODEL.txt.",
+)
+def check(names: tuple[str, ...], folder: Path | None, *, as_json: bool, also_slow: bool) -> int:
+    """Ask models: does the protocol keep its promises, in every interleaving?
+
+    Without MODEL: ask all models that are not slow, then hold the recorded runs that zabspec ships
+    against what every run must show on the wire. With MODEL: ask those, and tell the shortest run
+    to each broken promise as a script.
+
+    A model with a seeded bug is expected to break its promise. JSON: a list with one object for
+    each model; peak_mb is of the process so far.
+
+    \b
+    Examples:
+      zabspec check
+      zabspec check paper-3-1-1-0 paper-stale-ack
+      zabspec check --json paper-stale-ack
+      zabspec check --scripts found
+
+    \b
+    Exit codes: 0 all as expected, 1 something unexpected (its script is told),
+      2 bad input, 130 interrupted (what was asked until then is said).
+    """
+    if names and also_slow:
+        raise click.UsageError("--all goes without MODEL: a model that is named is asked anyway")
+    models = models_called(names) if names else _models(also_slow=also_slow)
+    answers = _ask_all(models)
+    if folder is not None:
+        _write_scripts(folder, answers)
+    if as_json:
+        _say_json(answers)
+    else:
+        _say(answers, with_scripts=bool(names))
+    if answers[-1].verdict == "incomplete":
+        raise click.Abort(_so_far(answers, len(models)))
+    as_expected = not any(answer.surprises for answer in answers)
+    if not names and not as_json:
+        as_expected &= _hold_recordings(left_out=[] if also_slow else _slow_models())
+    return Exit.AS_EXPECTED if as_expected else Exit.FINDING
+
+
+def _models(*, also_slow: bool) -> list[Model]:
+    return [model for model in load_models().values() if also_slow or not model.slow]
+
+
+def _slow_models() -> list[str]:
+    return [model.name for model in load_models().values() if model.slow]
+
+
+def _ask_all(models: Sequence[Model]) -> list[Answer]:
+    """The answers, up to one that was interrupted: that is incomplete, and the last."""
+    answers: list[Answer] = []
+    with ProgressLine() as line:
+        for number, model in enumerate(models, start=1):
+            title = f"{model.name} ({number} of {len(models)})"
+            line.show(title)
+            answers.append(_ask(model, title, line))
+            if answers[-1].verdict == "incomplete":
+                break
+    return answers
+
+
+def _ask(model: Model, title: str, line: ProgressLine) -> Answer:
+    start = time.monotonic()
+    last = Progress(1, 0, 0, 1, 0.0)
+
+    def report(progress: Progress) -> None:
+        nonlocal last
+        last = progress
+        rate = progress.worlds / progress.seconds
+        line.show(
+            f"{title}: {progress.worlds:,} worlds, depth {progress.depth}, {rate:,.0f} worlds/s"
+        )
+
+    try:
+        return ask(model, report)
+    except KeyboardInterrupt:
+        seconds, peak_mb = time.monotonic() - start, _peak_mb()
+        found = Exploration(
+            last.worlds, last.steps, last.depth, seconds, peak_mb, complete=False, finding=None
+        )
+        return Answer(model, found)
+
+
+def _peak_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def _so_far(answers: Sequence[Answer], models: int) -> str:
+    last = answers[-1]
+    return (
+        f"interrupted; {len(answers) - 1} of {models} models had answered, {last.model.name} was at"
+        f" depth {last.found.depth}"
+    )
+
+
+def _write_scripts(folder: Path, answers: Sequence[Answer]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for answer in answers:
+        if answer.found.finding:
+            path = folder / f"{answer.model.name}.txt"
+            path.write_text(script_file_of(answer), encoding="utf-8")
+
+
+def _say_json(answers: Sequence[Answer]) -> None:
+    click.echo(json.dumps([answer_to_json(answer) for answer in answers], indent=2))
+    errors = Terminal(stderr=True)
+    for answer in answers:
+        for surprise in answer.surprises:
+            errors.say(f"zabspec: {answer.model.name}: {surprise}")
+
+
+def _say(answers: Sequence[Answer], *, with_scripts: bool) -> None:
+    terminal = Terminal()
+    show_answers(terminal, answers)
+    show_coverage(terminal, answers)
+    for answer in answers:
+        if answer.found.finding and (with_scripts or answer.surprises):
+            terminal.say()
+            terminal.tell(f"{answer.model.name}: {answer.model.question} The shortest run to that:")
+            terminal.say()
+            terminal.say(script_of(answer).rstrip())
+    terminal.say()
+    terminal.tell(_summary(answers))
+
+
+def _summary(answers: Sequence[Answer]) -> str:
+    verdicts = [answer.verdict for answer in answers]
+    unexpected = sum(1 for answer in answers if answer.surprises)
+    seconds = sum(answer.found.seconds for answer in answers)
+    stopped = ", 1 interrupted" if "incomplete" in verdicts else ""
+    return (
+        f"{len(answers)} asked in {seconds:.1f} s: {verdicts.count('holds')} hold,"
+        f" {verdicts.count('broken')} broken{stopped}; {unexpected or 'none'} unexpected."
+    )
+
+
+def _hold_recordings(left_out: Sequence[str]) -> bool:
+    """Hold the recorded runs that are shipped; whether all were accepted."""
+    terminal = Terminal()
+    if left_out:
+        terminal.tell(f"Slow, and asked by name or with --all only: {', '.join(left_out)}.")
+    folder = shipped("recordings", "tests/recordings")
+    results = hold(recordings_in([folder]))
+    terminal.say()
+    show_traces(terminal, results, below=f"{folder}/")
+    refused = sum(1 for result in results if result.verdict == "refused")
+    terminal.say()
+    terminal.tell(f"{len(results)} recorded runs of ZooKeeper held; {refused or 'none'} refused.")
+    return not refused

@@ -1,0 +1,1 @@
+"""How answers, runs and tables are shown: as text, at 80 columns and more."""
