@@ -18,6 +18,7 @@ from zabspec.check.promises import PROMISES
 from zabspec.check.properties import Property
 from zabspec.check.search import Exploration, Progress, Search
 from zabspec.check.world import Worlds
+from zabspec.protocol.releases import RELEASES
 from zabspec.protocol.rules import Spec
 
 _PACKAGE = "zabspec_models"
@@ -122,8 +123,9 @@ def load_models() -> dict[str, Model]:
 
 
 def load_specs() -> dict[str, Spec]:
-    """Every spec that some model uses, by name."""
-    return {model.spec.name: model.spec for model in load_models().values()}
+    """Every spec that some model uses, and every release in its fine grain, by name."""
+    specs = [*(model.spec for model in load_models().values()), *RELEASES.values()]
+    return {spec.name: spec for spec in specs}
 
 
 def _modules() -> Iterator[ModuleType]:

@@ -19,7 +19,12 @@ def load(disk: Disk, window: int) -> Database:
 
 
 def applied(database: Database, txn: Txn, window: int) -> Database:
-    """The database with one more transaction. Models ZKDatabase.addCommittedProposal."""
+    """The database with one more transaction; applying it again changes nothing.
+
+    Models DataTree.processTxn, ZKDatabase.addCommittedProposal.
+    """
+    if txn in database.holds:
+        return database
     zxid = max(database.zxid, txn.zxid)
     return Database((*database.holds, txn), zxid, _last((*database.window, txn), window))
 

@@ -27,7 +27,7 @@ from zabspec.protocol.state import (
     Stage,
     supporters,
 )
-from zabspec.protocol.sync_follower import begin_sync
+from zabspec.protocol.sync_follower import BEST, Style, begin_sync
 
 
 @on(Leader, CONNECTED, FollowerInfo)
@@ -89,10 +89,25 @@ def leader_counts_promise(
     still promise are no quorum, and not only after initLimit.
     Models Leader.waitForEpochAck, Leader.lead.
     """
-    answer, known = event.packet, server.role.learner(event.connection)
+    return hear_promise(server, event, ensemble, BEST)
+
+
+def hear_promise(
+    server: Server[Leader], event: Received[AckEpoch], ensemble: Ensemble, style: Style
+) -> Step:
+    """Refuse a learner that is ahead, or count its answer and sync in this style."""
+    answer = event.packet
     summary = server.disk.current_epoch, server.memory.database.zxid
     if answer.current_epoch is not None and (answer.current_epoch, answer.last_zxid) > summary:
         return refuse_learner(server, event.connection, ensemble)
+    return count_promise(server, event, ensemble, style)
+
+
+def count_promise(
+    server: Server[Leader], event: Received[AckEpoch], ensemble: Ensemble, style: Style
+) -> Step:
+    """Count an answer, and bring learners up to date in this style once a quorum has promised."""
+    answer, known = event.packet, server.role.learner(event.connection)
     learner = evolve(
         known, stage=Stage.PROMISED, current_epoch=answer.current_epoch, upto=answer.last_zxid
     )
@@ -102,13 +117,13 @@ def leader_counts_promise(
         if not ensemble.is_quorum(supporters(server, [*promised, *leader.at(Stage.INTRODUCED)])):
             return leave_role(server)
         return Step(server.playing(leader))
-    return _begin_epoch(server, leader, ensemble)
+    return _begin_epoch(server, leader, ensemble, style)
 
 
-def _begin_epoch(server: Server[Leader], leader: Leader, ensemble: Ensemble) -> Step:
+def _begin_epoch(server: Server[Leader], leader: Leader, ensemble: Ensemble, style: Style) -> Step:
     begun = server.playing(evolve(leader, phase=Phase.SYNCHRONIZATION))
     effects: list[Effect] = [Write(CurrentEpoch(leader.epoch))]
     for learner in leader.at(Stage.PROMISED):
-        begun, packets = begin_sync(begun, learner, ensemble)
+        begun, packets = begin_sync(begun, learner, ensemble, style)
         effects += (Send(learner.connection, packet) for packet in packets)
     return Step(begun, tuple(effects))

@@ -126,7 +126,7 @@ class Learner:
     history: what it holds, as it answered; () before, and once the leader's history is settled.
     upto: the last zxid it acknowledged, or, while SYNCING, will have acknowledged with NEWLEADER;
         in ZooKeeper's grain the last zxid it holds, as it answered, until it is synced.
-    observes: it has no vote.
+    observes: it has no vote. counted: its ACK of NEWLEADER was counted, or will be.
     """
 
     connection: Connection
@@ -136,6 +136,7 @@ class Learner:
     history: History = ()
     upto: Zxid = ZERO
     observes: bool = False
+    counted: bool = True
 
 
 @frozen(cache_hash=True)

@@ -47,7 +47,7 @@ from zabspec.protocol.state import (
     Zxid,
     supporters,
 )
-from zabspec.protocol.sync_follower import begin_sync
+from zabspec.protocol.sync_follower import BEST, Style, begin_sync
 
 SYNCHRONIZATION, BROADCAST = Phase.SYNCHRONIZATION, Phase.BROADCAST
 Learning = Server[Follower]
@@ -61,9 +61,16 @@ def leader_syncs_late_learner(
 
     Models LearnerHandler.run, LearnerHandler.syncFollower.
     """
+    return sync_late_learner(server, event, ensemble, BEST)
+
+
+def sync_late_learner(
+    server: Server[Leader], event: Received[AckEpoch], ensemble: Ensemble, style: Style
+) -> Step:
+    """Bring a learner that comes late up to date in this style."""
     known = server.role.learner(event.connection)
     learner = evolve(known, stage=Stage.PROMISED, upto=event.packet.last_zxid)
-    leader, packets = begin_sync(server, learner, ensemble)
+    leader, packets = begin_sync(server, learner, ensemble, style)
     return Step(leader, tuple(Send(event.connection, packet) for packet in packets))
 
 
@@ -85,7 +92,7 @@ def learner_truncates(server: Learning, event: Received[Trunc], ensemble: Ensemb
     change = TruncateExactly(event.packet.zxid)
     loaded = load(disk.apply(change, server.disk), ensemble.window)
     database = evolve(loaded, zxid=event.packet.zxid)
-    learner = _with_database(server, database)
+    learner = with_database(server, database)
     return Step(learner.playing(evolve(server.role, sync=Sync(Kind.TRUNC))), (Write(change),))
 
 
@@ -94,7 +101,7 @@ def learner_truncates(server: Learning, event: Received[Trunc], ensemble: Ensemb
 def learner_takes_snapshot(server: Learning, event: Received[Snap], _ensemble: Ensemble) -> Step:
     """Take the leader's database in place of its own, in memory. Models Learner.syncWithLeader."""
     database = Database(event.packet.holds, event.packet.zxid)
-    learner = _with_database(server, database)
+    learner = with_database(server, database)
     return Step(learner.playing(evolve(server.role, sync=Sync(Kind.SNAP))))
 
 
@@ -105,10 +112,10 @@ def learner_keeps_proposal(server: Learning, event: Received[Proposal], _: Ensem
 
     Models Learner.syncWithLeader.
     """
-    sync, txn = _sync(server), event.packet.txn
+    sync, txn = sync_of(server), event.packet.txn
     if sync.not_logged and not sync.not_logged[-1].zxid.leads_to(txn.zxid):
         return leave_role(server)
-    return _remember(server, evolve(sync, not_logged=(*sync.not_logged, txn)))
+    return remember(server, evolve(sync, not_logged=(*sync.not_logged, txn)))
 
 
 @on(Follower, SYNCHRONIZATION, Commit)
@@ -118,16 +125,16 @@ def learner_keeps_commit(server: Learning, event: Received[Commit], _ensemble: E
 
     Differs: ZooKeeper applies it at once after a TRUNC or SNAP, to memory and never to the log.
     """
-    sync = _sync(server)
-    return _remember(server, evolve(sync, committed=(*sync.committed, event.packet.zxid)))
+    sync = sync_of(server)
+    return remember(server, evolve(sync, committed=(*sync.committed, event.packet.zxid)))
 
 
 @on(Observer, SYNCHRONIZATION, Inform)
 def observer_keeps_inform(server: Learning, event: Received[Inform], _ensemble: Ensemble) -> Step:
     """Remember both, the transaction and its commit. Models Learner.syncWithLeader."""
-    sync, txn = _sync(server), event.packet.txn
+    sync, txn = sync_of(server), event.packet.txn
     not_logged, committed = (*sync.not_logged, txn), (*sync.committed, txn.zxid)
-    return _remember(server, evolve(sync, not_logged=not_logged, committed=committed))
+    return remember(server, evolve(sync, not_logged=not_logged, committed=committed))
 
 
 @on(Follower, SYNCHRONIZATION, NewLeader)
@@ -140,7 +147,7 @@ def learner_accepts_leader(
     A snapshot is installed; what is committed is appended, synced, and put into the database.
     `currentEpoch` is written here and nowhere else by a learner. Models Learner.syncWithLeader.
     """
-    sync, database = _sync(server), server.memory.database
+    sync, database = sync_of(server), server.memory.database
     settled, rest = settle(sync)
     writes: list[Effect] = []
     if sync.kind is Kind.SNAP:
@@ -151,7 +158,7 @@ def learner_accepts_leader(
         database = applied(database, txn, ensemble.window)
     epoch = event.packet.epoch
     acknowledge = Send(event.connection, Ack(Zxid(epoch, 0)))
-    learner = _with_database(server, database)
+    learner = with_database(server, database)
     role = evolve(server.role, sync=evolve(rest, accepted=True))
     return Step(learner.playing(role), (*writes, Write(CurrentEpoch(epoch)), acknowledge))
 
@@ -170,7 +177,8 @@ def leader_counts_new_leader_ack(
     learner = evolve(server.role.learner(event.connection), stage=Stage.ACTIVE)
     leader = server.role.with_learners(learner)
     active = leader.at(Stage.ACTIVE)
-    if not ensemble.is_quorum(supporters(server, active)):
+    counted = [one for one in active if one.counted]
+    if not ensemble.is_quorum(supporters(server, counted)):
         return Step(server.playing(leader))
     tell = (Send(one.connection, UpToDate()) for one in active)
     shown = server.memory.database.holds
@@ -187,7 +195,7 @@ def learner_serves(server: Learning, event: Received[UpToDate], _ensemble: Ensem
 
     Models Learner.syncWithLeader, after its loop.
     """
-    sync = _sync(server)
+    sync = sync_of(server)
     settled, _ = settle(sync)
     acknowledge = Send(event.connection, Ack(Zxid(server.disk.current_epoch, 0)))
     log = (Write(Append(sync.not_logged)),) if sync.not_logged else ()
@@ -196,11 +204,13 @@ def learner_serves(server: Learning, event: Received[UpToDate], _ensemble: Ensem
     return Step(learner.playing(role), (*shown, acknowledge, *log))
 
 
-def _sync(server: Learning) -> Sync:
+def sync_of(server: Learning) -> Sync:
+    """What a learner was sent so far; nothing, where its leader did not begin."""
     return server.role.sync or Sync(Kind.DIFF)
 
 
-def _remember(server: Learning, sync: Sync) -> Step:
+def remember(server: Learning, sync: Sync) -> Step:
+    """The step in which a learner only notes what it was sent."""
     return Step(server.playing(evolve(server.role, sync=sync)))
 
 
@@ -213,5 +223,6 @@ def settle(sync: Sync) -> tuple[History, Sync]:
     return settled, evolve(sync, not_logged=proposals, committed=commits)
 
 
-def _with_database(server: Learning, database: Database) -> Learning:
+def with_database(server: Learning, database: Database) -> Learning:
+    """A learner with another database, not yet shown."""
     return evolve(server, memory=Memory(server.memory.applied, database))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from zabspec.check.model import Holds, Model
 from zabspec.protocol.rules import Row, Rule, Spec
 from zabspec.view.terminal import Terminal
 
-_CITED = re.compile(r"\b(Steps? [^.]*\.\d[^:;]*?\.(?!\d)|Models [^:;]*?\.(?=\s|$))")
+_STEP = re.compile(r"\bSteps? [fl]\.\d[^:;]*?\.(?!\d)")
+_SOURCE = re.compile(r"(?=\b(?:Differs: |Models [A-Z]))")
 
 
 def show_models(terminal: Terminal, models: Iterable[Model]) -> None:
@@ -59,7 +60,7 @@ def _by_place(table: Mapping[Row, Rule]) -> dict[str, list[tuple[Rule, list[str]
     for (role, phase, kind), rule in table.items():
         decided = places.setdefault(f"{role.__name__} {phase.name}", [])
         for known, kinds in decided:
-            if known is rule:
+            if (known.name, known.because) == (rule.name, rule.because):
                 kinds.append(kind.__name__)
                 break
         else:
@@ -75,19 +76,22 @@ def _show_sources(terminal: Terminal, rule: Rule) -> None:
 
 
 def sources_of(rule: Rule) -> list[str]:
-    """What a rule says of itself: its first line, further steps it cites, how it differs.
+    """What a rule says of itself: its first line, then what it models, cites, and does otherwise.
 
     A rule that replaces another is named, with the module it stands in.
     """
     function = rule.function
-    text = inspect.getdoc(function) or ""
-    first, _, rest = text.partition("\n")
-    paragraphs = [" ".join(one.split()) for one in rest.split("\n\n") if one.strip()]
-    differs = [one for one in paragraphs if one.startswith("Differs:")]
-    cited = [
-        f"Also {found}" for one in paragraphs if one not in differs for found in _CITED.findall(one)
-    ]
-    replaced = getattr(function, "__name__", "") != rule.name
+    first, _, rest = (inspect.getdoc(function) or "").partition("\n")
+    name = getattr(function, "__name__", rule.name)
     module = function.__module__.replace("zabspec_models", "models")
-    where = [f"Replaced by {module}.{function.__name__}."] if replaced else []
-    return [one for one in (*where, first, *cited, *differs) if one]
+    where = [f"Replaced by {module}.{name}."] if name != rule.name else []
+    parts = [" ".join(one.split()) for one in rest.split("\n\n")]
+    return [*where, *filter(None, [first]), *(told for part in parts for told in _sources(part))]
+
+
+def _sources(paragraph: str) -> Iterator[str]:
+    for part in _SOURCE.split(paragraph):
+        if part.startswith(("Differs: ", "Models ")):
+            yield part.strip()
+        else:
+            yield from (f"Also {step}" for step in _STEP.findall(part))

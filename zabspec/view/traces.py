@@ -12,11 +12,11 @@ from zabspec.view.terminal import Terminal
 
 def show_traces(terminal: Terminal, results: Sequence[TraceResult], below: str = "") -> None:
     """The table. below: the folder that the names of files are told from."""
-    terminal.say("verdict   records  other  recording", style="bold")
+    terminal.say("verdict   records other recording", style="bold")
     for result in results:
         style = "green" if result.verdict == "accepted" else "bold red"
         row = Text(f"{result.verdict:<8}", style=style)
-        counts = f"  {result.records:>7,}  {result.passed_through:>5,}  "
+        counts = f"  {result.records:>7,} {result.passed_through:>5,} "
         row.append(counts + result.file.removeprefix(below), style="default")
         terminal.say(row)
         _show_refusal(terminal, result)
@@ -27,8 +27,8 @@ def _show_refusal(terminal: Terminal, result: TraceResult) -> None:
     if result.verdict == "accepted":
         return
     terminal.say(f"  {result.file}:{result.line}")
-    terminal.tell(f"server {result.server} sent  {result.seen}", indent=4, hang=2)
-    terminal.tell(f"possible there  {result.possible}", indent=4, hang=2)
-    terminal.tell(f"because  {result.guard}", indent=4, hang=2)
+    terminal.tell(f"server {result.server} sent: {result.seen}", indent=4, hang=2)
+    terminal.tell(f"possible there: {result.possible}", indent=4, hang=2)
+    terminal.tell(f"because: {result.guard}", indent=4, hang=2)
     for name, value in result.assumed.items():
-        terminal.tell(f"assumed  {name}: {value}", indent=4, hang=2)
+        terminal.tell(f"assumed: {name}: {value}", indent=4, hang=2)
