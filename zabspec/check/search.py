@@ -112,14 +112,13 @@ class Search:
 
     def _leave(self, number: int) -> Finding | None:
         world = self._order[number]
-        audit, met = self._audit, self._met
+        audit = self._audit
         goes_on = False
         for step in self._worlds.steps(world):
             self._steps += 1
             goes_on = goes_on or not isinstance(step.action, FAULTS)
             broken = audit.step(world, step)
-            if step.world not in met:
-                self._meet(step.world, number)
+            if self._meet(step.world, number):
                 broken += audit.world(step.world, world, step)
             if broken:
                 self._depth += 1
@@ -129,10 +128,14 @@ class Search:
         self._audit.premises[NOT_STUCK] += 1
         return None if self._worlds.is_cut(world) else Finding(NOT_STUCK, self._run_to(number))
 
-    def _meet(self, world: World, parent: int) -> None:
-        self._met[world] = len(self._order)
+    def _meet(self, world: World, parent: int) -> bool:
+        """Note a world, and say whether it is new."""
+        new = len(self._order)
+        if self._met.setdefault(world, new) != new:
+            return False
         self._order.append(world)
         self._parents.append(parent)
+        return True
 
     def _first(self, broken: tuple[Property, ...]) -> Property:
         return min(broken, key=self._audit.properties.index)
