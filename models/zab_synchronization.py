@@ -67,6 +67,16 @@ def acknowledges_unlogged(
     return evolve(step, effects=kept)
 
 
+def claims_unapplied(
+    server: Server[Follower], event: Received[NewLeader], ensemble: Ensemble
+) -> Step:
+    step = synchronization.learner_accepts_leader(server, event, ensemble)
+    claimed = step.server.memory.database.zxid
+    database = evolve(server.memory.database, zxid=claimed)
+    memory = Memory(server.memory.applied, database)
+    return Step(evolve(step.server, memory=memory), step.effects)
+
+
 def serves_at_once(server: Server[Leader], event: Received[AckEpoch], ensemble: Ensemble) -> Step:
     step = discovery.leader_counts_promise(server, event, ensemble)
     role = step.server.role
@@ -130,6 +140,13 @@ MODELS = (
         Bounds(servers=3, txns=2, lost_links=2, elections=1),
         Broken(promises.reads_never_go_back, 39),
         slow=True,
+    ),
+    Model(
+        "zab-claims-unapplied",
+        "A learner logs what a sync committed, claims its zxid, and does not apply it.",
+        COARSE.but("zab-claims-unapplied", learner_accepts_leader=claims_unapplied),
+        _TWO_TXNS,
+        Broken(promises.reads_never_go_back, 24),
     ),
     Model(
         "zab-epoch-then-history",

@@ -313,7 +313,26 @@ def test_recorded_runs_of_a_folder_are_accepted(run: Run) -> None:
     code, said, errors = run("trace", RECORDINGS)
 
     assert (code, errors) == (0, [])
-    assert len(said) == 2 + len(list(RECORDINGS.rglob("*.jsonl")))
+    accepted = [line for line in said if line.startswith("accepted ")]
+    assert len(accepted) == len(list(RECORDINGS.rglob("*.jsonl")))
+    assert len([line for line in said if line.startswith("  explained by ")]) == len(accepted)
+
+
+def test_a_recording_is_held_against_the_release_that_is_asked_for(run: Run) -> None:
+    file = RECORDINGS / "3.8.0" / "i_writes_between_newleader_and_uptodate.jsonl"
+
+    code, said, errors = run("trace", "--release", "3.9.4", file)
+
+    assert (code, errors) == (1, [])
+    assert said[1].startswith("refused ")
+
+
+def test_a_release_that_is_none_is_one_line_and_names_those_there_are(run: Run) -> None:
+    code, said, errors = run("trace", "--release", "3.7.9", RECORDINGS)
+
+    assert (code, said) == (2, [])
+    assert len(errors) == 1
+    assert "3.9.4" in errors[0]
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from zabspec.cli_check import check
 from zabspec.cli_input import Exit, hold, recordings_in, spec_called
 from zabspec.cli_runs import replay, walk
 from zabspec.conform.recording import RecordingError
+from zabspec.protocol.releases import RELEASES
 from zabspec.protocol.rules import SpecError
 from zabspec.view.catalog import show_models, show_rules
 from zabspec.view.terminal import Terminal
@@ -90,28 +91,36 @@ def rules(spec: str) -> int:
     return Exit.AS_EXPECTED
 
 
-@commands.command(short_help="Hold recorded runs against what the wire must show.")
+@commands.command(short_help="Hold recorded runs against the wire, and each server's spec.")
 @click.argument(
     "files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path)
 )
 @click.option("--json", "as_json", is_flag=True, help="Say it as JSON.")
-def trace(files: tuple[Path, ...], *, as_json: bool) -> int:
-    """Hold recorded runs against what every run must show on the wire.
+@click.option(
+    "--release",
+    type=click.Choice(list(RELEASES)),
+    help="The release whose spec each server is to keep; else all are tried.",
+)
+def trace(files: tuple[Path, ...], *, as_json: bool, release: str | None) -> int:
+    """Hold recorded runs against what every run must show, and each server against a spec.
 
-    FILE is a recording, one JSON object a line; of a folder, all *.jsonl below it are held. A run
-    that cannot be is refused at its first impossible record: who sent it, what it is, what would
-    have been possible, and the sentence that it contradicts.
+    FILE is a recording, one JSON object a line; of a folder, all *.jsonl below it are held. First
+    what the wire shows of all servers; then each server is followed, and what the recording does
+    not show of it (crashes, lost links, what its log thread did) is assumed, as little as will do,
+    and told. A run that cannot be is refused at its first impossible record: who sent it, what it
+    is, what would have been possible, and which check, or which rule, says no.
 
     \b
     Examples:
       zabspec trace tests/recordings
+      zabspec trace --release 3.8.0 run.jsonl
       zabspec trace --json run.jsonl
 
     \b
     Exit codes: 0 all accepted, 1 one is refused, 2 one is no recording (cut, not JSON, an
       unknown packet, ...): one line says where.
     """
-    results = hold(recordings_in(files))
+    results = hold(recordings_in(files), lambda _: release)
     if as_json:
         click.echo(json.dumps([result.to_json() for result in results], indent=2))
     else:

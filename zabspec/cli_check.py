@@ -176,7 +176,7 @@ def _hold_recordings(left_out: Sequence[str]) -> bool:
     if left_out:
         terminal.tell(f"Slow, and asked by name or with --all only: {', '.join(left_out)}.")
     folder = shipped("recordings", "tests/recordings")
-    results = hold(recordings_in([folder]))
+    results = hold(recordings_in([folder]), lambda file: file.parent.name)
     terminal.say()
     show_traces(terminal, results, below=f"{folder}/")
     refused = sum(1 for result in results if result.verdict == "refused")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from enum import IntEnum
 from pathlib import Path
@@ -74,11 +74,14 @@ def recordings_in(paths: Iterable[Path]) -> list[Path]:
     return files
 
 
-def hold(files: Sequence[Path]) -> list[TraceResult]:
-    """What each recording came to. Raises RecordingError at the first file that is none."""
+def hold(files: Sequence[Path], release_of: Callable[[Path], str | None]) -> list[TraceResult]:
+    """What each recording came to, by the spec of this release, or of any (None).
+
+    Raises RecordingError at the first file that is none.
+    """
     results: list[TraceResult] = []
     with ProgressLine() as line:
         for number, file in enumerate(files, start=1):
             line.show(f"{file} ({number} of {len(files)})")
-            results.append(check_trace(file))
+            results.append(check_trace(file, release_of(file)))
     return results

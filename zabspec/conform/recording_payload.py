@@ -69,6 +69,11 @@ class Transaction:
     configuration: Configuration | None
     """Of a reconfig whose text was not cut."""
 
+    @property
+    def content(self) -> bytes:
+        """What tells it from other transactions: no digest, and no end that may be cut."""
+        return self.body[:_CUT_BODY_BYTES] if self.is_cut else _without_digest(self.body)
+
     def same_as(self, other: Transaction) -> bool:
         """Whether both are one transaction; a digest may be absent, a cut end is not compared."""
         if self.is_cut or other.is_cut:

@@ -19,13 +19,20 @@ def show_traces(terminal: Terminal, results: Sequence[TraceResult], below: str =
         counts = f"  {result.records:>7,} {result.passed_through:>5,} "
         row.append(counts + result.file.removeprefix(below), style="default")
         terminal.say(row)
-        _show_refusal(terminal, result)
+        if result.verdict == "accepted":
+            _show_explanation(terminal, result)
+        else:
+            _show_refusal(terminal, result)
     terminal.say('"other": records that no check looks at', style="dim")
 
 
+def _show_explanation(terminal: Terminal, result: TraceResult) -> None:
+    assumed = [f"{name.replace('_', ' ')}: {value}" for name, value in result.assumed.items()]
+    by = f"explained by {', '.join(result.releases)}"
+    terminal.tell(f"{by}; assumed: {', '.join(assumed) or 'nothing'}", indent=2, hang=2)
+
+
 def _show_refusal(terminal: Terminal, result: TraceResult) -> None:
-    if result.verdict == "accepted":
-        return
     terminal.say(f"  {result.file}:{result.line}")
     terminal.tell(f"server {result.server} sent: {result.seen}", indent=4, hang=2)
     terminal.tell(f"possible there: {result.possible}", indent=4, hang=2)
