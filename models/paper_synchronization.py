@@ -117,6 +117,7 @@ MODELS = (
         PAPER.but("paper-history-without-epoch", follower_accepts_history=history_without_epoch),
         Bounds(servers=3, txns=1, crashes=2, elections=3),
         Broken(promises.nothing_committed_is_truncated, 20),
+        slow=True,
     ),
     Model(
         "paper-epoch-without-history",

@@ -17,6 +17,7 @@ MODELS = (
         Bounds(servers=3, txns=2, lost_links=1, elections=2, window=1),
         Holds(worlds=192_765, steps=533_147, depth=44),
         witnesses=(seen.before_log,),
+        slow=True,
     ),
     Model(
         "snap-forced",
