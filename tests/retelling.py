@@ -18,9 +18,9 @@ def spec_of(path: Path) -> Spec:
     return load_specs()[parse_script(path.read_text(encoding="utf-8"), str(path)).spec]
 
 
-def played(path: Path) -> list[Played]:
+def played(path: Path) -> tuple[Played, ...]:
     script = parse_script(path.read_text(encoding="utf-8"), str(path))
-    return list(play(script, spec_of(path), PROMISES))
+    return tuple(play(script, spec_of(path), PROMISES))
 
 
 def outputs_by_line(text: str, path: str) -> dict[int, tuple[str, ...]]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from attrs import frozen
 
+from zabspec.check.actions import FAULTS
 from zabspec.check.audit import Audit
 from zabspec.check.properties import NOT_STUCK, Property
 from zabspec.check.world import Step, World, Worlds
@@ -14,7 +15,7 @@ from zabspec.check.world import Step, World, Worlds
 
 @frozen
 class Walk:
-    """A random run. broken: by its last step; ended: nothing more can happen."""
+    """A random run. broken: at its end; ended: nothing more can happen."""
 
     run: tuple[Step, ...]
     broken: tuple[Property, ...]
@@ -28,8 +29,9 @@ def walk(worlds: Worlds, properties: Iterable[Property], seed: int, steps: int) 
     world, run = worlds.start(), list[Step]()
     while len(run) < steps:
         possible = list(worlds.steps(world))
-        if not possible:
-            return Walk(tuple(run), _stuck(worlds, audit, world), ended=True)
+        stuck = _stuck(worlds, audit, world, possible)
+        if stuck or not possible:
+            return Walk(tuple(run), stuck, ended=not possible)
         step = choose.choice(possible)
         run.append(step)
         broken = audit.step(world, step) + audit.world(step.world, world, step)
@@ -39,6 +41,10 @@ def walk(worlds: Worlds, properties: Iterable[Property], seed: int, steps: int) 
     return Walk(tuple(run), (), ended=False)
 
 
-def _stuck(worlds: Worlds, audit: Audit, world: World) -> tuple[Property, ...]:
-    looked_for = NOT_STUCK in audit.properties
-    return (NOT_STUCK,) if looked_for and not worlds.is_cut(world) else ()
+def _stuck(
+    worlds: Worlds, audit: Audit, world: World, possible: Sequence[Step]
+) -> tuple[Property, ...]:
+    goes_on = any(not isinstance(step.action, FAULTS) for step in possible)
+    if goes_on or NOT_STUCK not in audit.properties or worlds.is_cut(world):
+        return ()
+    return (NOT_STUCK,)

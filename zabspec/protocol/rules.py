@@ -185,8 +185,12 @@ class Spec:
         yield from rows.values()
 
     def fingerprint(self) -> str:
-        """Eight hex digits that change when a rule's source or a decision does."""
+        """Eight hex digits that change when a rule's own source, a decision, or the grain does.
+
+        What rules share with each other is not part of it.
+        """
         digest = hashlib.sha256()
+        digest.update(f"{self.oracle.__name__} {self.threads.__name__} {self.fused}".encode())
         for row, rule in sorted(self.table.items(), key=lambda pair: _text(pair[0])):
             source = rule.because or inspect.getsource(rule.function)
             digest.update(f"{_text(row)} {rule.name} {source}".encode())
