@@ -6,9 +6,12 @@ at once; the log thread is an event of its own.
 
 from __future__ import annotations
 
+from attrs import evolve
+
 from zabspec.check import sync_witnesses as seen
 from zabspec.check.bounds import Bounds
 from zabspec.check.model import Holds, Model
+from zabspec.protocol.rules import anyone
 from zabspec.protocol.zab import BASELINE, FINE
 
 QUESTION = "Does Zab as ZooKeeper has it, done right, keep its promises?"
@@ -37,6 +40,13 @@ MODELS = (
         Bounds(servers=3, txns=1, crashes=1, elections=2),
         Holds(worlds=81_966, steps=212_261, depth=45),
         witnesses=(seen.epoch_recovered, seen.unsynced_lost),
+    ),
+    Model(
+        "baseline-anyone",
+        "The same, whoever is elected: the election can be wrong, and Zab must survive that.",
+        evolve(BASELINE, name="baseline-anyone", oracle=anyone),
+        Bounds(servers=3, txns=1, lost_links=1, elections=2),
+        Holds(worlds=108_751, steps=315_591, depth=39),
     ),
     Model(
         "baseline-3-2-1-0",

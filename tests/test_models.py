@@ -57,6 +57,7 @@ def _origin(bug: Model) -> Spec:
         key=lambda spec: (
             spec.fused == bug.spec.fused,
             sum(spec.table.get(row) == rule for row, rule in bug.spec.table.items()),
+            spec.oracle == bug.spec.oracle,
         ),
     )
 

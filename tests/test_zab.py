@@ -199,9 +199,7 @@ def test_an_ack_of_what_is_not_the_oldest_commits_nothing() -> None:
     step = got(server, 2, Ack(B.zxid))
 
     assert step.effects == ()
-    assert step.server.role == evolve(
-        before, outstanding=(Outstanding(A), Outstanding(B, (1, 2)))
-    )
+    assert step.server.role == evolve(before, outstanding=(Outstanding(A), Outstanding(B, (1, 2))))
 
 
 def test_an_ack_of_what_is_committed_or_unknown_is_passed_over() -> None:
