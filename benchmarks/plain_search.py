@@ -24,7 +24,8 @@ from pathlib import Path
 from attrs import frozen
 
 from zabspec.check.model import load_models
-from zabspec.check.search import Exploration, Search
+from zabspec.check.exploration import Exploration
+from zabspec.check.search import Search
 from zabspec.check.world import Worlds
 
 REFERENCE_VALUES = 300_000

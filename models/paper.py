@@ -73,7 +73,7 @@ MODELS = (
         QUESTION,
         PAPER,
         Bounds(servers=3, txns=0, lost_links=2, elections=3),
-        Holds(worlds=157_858, steps=384_210, depth=32),
+        Holds(worlds=157_576, steps=383_928, depth=32),
         witnesses=(seen.epoch_refused, seen.gave_up),
     ),
     Model(

@@ -14,7 +14,8 @@ from zabspec.check.play import play, retell
 from zabspec.check.promises import PROMISES, no_impossibility
 from zabspec.check.properties import NOT_STUCK, Property, always, every_step, sometimes
 from zabspec.check.script import parse_script
-from zabspec.check.search import Progress, Search
+from zabspec.check.exploration import Progress
+from zabspec.check.search import Search
 from zabspec.check.walk import walk
 from zabspec.check.world import World, Worlds
 from zabspec.protocol import paper

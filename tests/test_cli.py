@@ -13,7 +13,7 @@ from zabspec import cli_check
 from zabspec.check import model as models
 from zabspec.check.model import Holds, Model, load_models, shipped
 from zabspec.check.promises import committed_is_durable
-from zabspec.check.search import Progress
+from zabspec.check.exploration import Progress
 from zabspec.cli import main
 from zabspec.conform.trace import check_trace
 
@@ -173,11 +173,15 @@ def test_an_unexpected_answer_leaves_json_whole(run: Run, wrong_expectation: str
 
 
 def test_an_interrupted_check_says_what_was_done(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    def ask(model: Model, report: Callable[[Progress], None]) -> models.Answer:
+    def ask(model: Model, report: Report, settings: Settings) -> models.Answer:
         if model.name == "paper-stale-ack":
-            return models.ask(model)
-        report(Progress(worlds=20_000, steps=40_000, depth=11, frontier=9_000, seconds=0.5))
-        raise KeyboardInterrupt
+            return models.ask(model, report, settings)
+
+        def interrupt(progress: Progress) -> None:
+            if progress.depth == 11:
+                raise KeyboardInterrupt
+
+        return models.ask(model, interrupt, settings)
 
     monkeypatch.setattr(cli_check, "ask", ask)
 

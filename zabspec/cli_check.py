@@ -10,8 +10,8 @@ from pathlib import Path
 
 import click
 
+from zabspec.check.exploration import Exploration, Progress
 from zabspec.check.model import Answer, Model, ask, load_models, shipped
-from zabspec.check.search import Exploration, Progress
 from zabspec.cli_input import Exit, hold, models_called, recordings_in
 from zabspec.view.answers import (
     answer_to_json,
@@ -97,7 +97,7 @@ def _ask_all(models: Sequence[Model]) -> list[Answer]:
 
 def _ask(model: Model, title: str, line: ProgressLine) -> Answer:
     start = time.monotonic()
-    last = Progress(1, 0, 0, 1, 0.0)
+    last = Progress(1, 0, 0, 1, 0.0, 0.0)
 
     def report(progress: Progress) -> None:
         nonlocal last

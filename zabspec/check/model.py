@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import pkgutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -14,9 +14,10 @@ from attrs import field, frozen
 
 import zabspec
 from zabspec.check.bounds import Bounds
+from zabspec.check.exploration import Exploration
+from zabspec.check.explore import Explorer, Report, Settings
 from zabspec.check.promises import PROMISES
 from zabspec.check.properties import Property
-from zabspec.check.search import Exploration, Progress, Search
 from zabspec.check.world import Worlds
 from zabspec.protocol.releases import RELEASES
 from zabspec.protocol.rules import Spec
@@ -80,10 +81,10 @@ class Answer:
         return "holds" if self.found.complete else "incomplete"
 
 
-def ask(model: Model, report: Callable[[Progress], None] = lambda _: None) -> Answer:
-    """Search a model's worlds, and compare the answer with the expected one."""
-    search = Search(Worlds(model.spec, model.bounds), (*model.promises, *model.witnesses))
-    found = search.run(report)
+def ask(model: Model, report: Report = lambda _: None, settings: Settings | None = None) -> Answer:
+    """Explore a model's worlds, and compare the answer with the expected one."""
+    properties = (*model.promises, *model.witnesses)
+    found = Explorer(Worlds(model.spec, model.bounds), properties, settings).run(report)
     return Answer(model, found, tuple(_surprises(model, found)))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import reduce
+from typing import Protocol
 
 from attrs import evolve, field, frozen
 
@@ -27,7 +28,7 @@ from zabspec.protocol.effects import (
     Write,
 )
 from zabspec.protocol.events import Crash, Event
-from zabspec.protocol.rules import Spec, SpecError
+from zabspec.protocol.rules import Rule, SpecError, Threads
 from zabspec.protocol.state import Disk, Ensemble, Role, Server
 
 AnyServer = Server[Role]
@@ -61,17 +62,51 @@ class Outcome:
         return tuple(one for one in self.effects if isinstance(one, Broadcast | Apply | Ready))
 
 
-def outcomes(spec: Spec, ensemble: Ensemble, server: AnyServer, event: Event) -> Iterator[Outcome]:
+class Steps(Protocol):
+    """What gives a server's step: a spec, or whatever remembers, counts or watches what it says."""
+
+    @property
+    def name(self) -> str:
+        """The spec's."""
+
+    @property
+    def fused(self) -> tuple[type[Event], ...]:
+        """See `Spec`."""
+
+    @property
+    def threads(self) -> Threads:
+        """See `Spec`."""
+
+    def rule(self, server: AnyServer, event: Event) -> Rule:
+        """The rule that answers."""
+
+    def step(self, server: AnyServer, event: Event, ensemble: Ensemble) -> Step:
+        """What the rule says."""
+
+
+def outcomes(spec: Steps, ensemble: Ensemble, server: AnyServer, event: Event) -> Iterator[Outcome]:
     """The uncut outcome, then one for each place where a crash makes a difference."""
+    whole = uncut(spec, ensemble, server, event)
+    yield whole
+    yield from cuts(spec, ensemble, whole)
+
+
+def uncut(spec: Steps, ensemble: Ensemble, server: AnyServer, event: Event) -> Outcome:
+    """The event's outcome where no crash cuts it."""
     after, effects = _whole(spec, ensemble, server, event)
-    yield Outcome(server, event, after, effects)
+    return Outcome(server, event, after, effects)
+
+
+def cuts(spec: Steps, ensemble: Ensemble, whole: Outcome) -> Iterator[Outcome]:
+    """An uncut outcome, cut at each place where a crash makes a difference."""
+    server, effects = whole.before, whole.effects
     for number in _cuts(effects):
         done = effects[:number]
         stopped = evolve(server, disk=written(server.disk, done))
         for survives in range(stopped.disk.unsynced + 1):
             crash = _step(spec, ensemble, stopped, Crash(survives))
             after = evolve(crash.server, disk=written(stopped.disk, crash.effects))
-            yield Outcome(server, event, after, (*done, *crash.effects), number, survives)
+            yield Outcome(server, whole.event, after, (*done, *crash.effects), number, survives)
 
 
 def written(before: Disk, effects: Iterable[Effect]) -> Disk:
@@ -81,7 +116,7 @@ def written(before: Disk, effects: Iterable[Effect]) -> Disk:
 
 
 def _whole(
-    spec: Spec, ensemble: Ensemble, server: AnyServer, event: Event
+    spec: Steps, ensemble: Ensemble, server: AnyServer, event: Event
 ) -> tuple[AnyServer, tuple[Effect, ...]]:
     """The step, and whatever its server's threads do at once in a coarse grain."""
     step = _step(spec, ensemble, server, event)
@@ -95,7 +130,7 @@ def _whole(
     return last, (*step.effects, *effects)
 
 
-def _step(spec: Spec, ensemble: Ensemble, server: AnyServer, event: Event) -> Step:
+def _step(spec: Steps, ensemble: Ensemble, server: AnyServer, event: Event) -> Step:
     try:
         step = spec.step(server, event, ensemble)
     except Exception as error:  # noqa: BLE001  whatever a rule raises is a finding, with its run

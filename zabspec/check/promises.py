@@ -11,7 +11,19 @@ from zabspec.check import abstract
 from zabspec.check.abstract import AtomicBroadcast
 from zabspec.check.outcomes import AnyServer, Outcome, written
 from zabspec.check.properties import NOT_STUCK, Answer, always, every_step
-from zabspec.protocol.effects import Apply, Broadcast, Impossible, Ready, Send, Write
+from zabspec.check.sights import (
+    applied_by,
+    broadcast_by,
+    broadcasting,
+    durable_on,
+    held_when_ready,
+    made_ready,
+    ready_in,
+    rewritten,
+    serving,
+    what_is_shown,
+)
+from zabspec.protocol.effects import Apply, Broadcast, Impossible, Send, Write
 from zabspec.protocol.events import Received
 from zabspec.protocol.messages import Ack, AckEpoch, LeaderInfo, NewLeader
 from zabspec.protocol.state import ZERO, Disk, Ensemble, Failed, History, Phase
@@ -79,24 +91,27 @@ def no_gaps(server: AnyServer) -> Answer:
     return all(a.leads_to(b) for a, b in pairwise(zxids)) if len(zxids) > 1 else None
 
 
-@every_step("an epoch has at most one established leader")
+@every_step("an epoch has at most one established leader", looks_at=made_ready)
 def one_leader_an_epoch(outcome: Outcome, monitor: AtomicBroadcast) -> Answer:
     """Of all that ever were, not only of those that are."""
-    epochs = _ready(outcome)
+    epochs = ready_in(outcome)
     others = [sid for epoch, sid in monitor.primaries if epoch in epochs]
     return all(sid == outcome.before.sid for sid in others) if epochs else None
 
 
-@every_step("a leader holds every committed transaction of earlier epochs before it serves")
+@every_step(
+    "a leader holds every committed transaction of earlier epochs before it serves",
+    looks_at=held_when_ready,
+)
 def leader_is_complete(outcome: Outcome, monitor: AtomicBroadcast) -> Answer:
     """Of what anyone delivered."""
-    for epoch in _ready(outcome):
+    for epoch in ready_in(outcome):
         earlier = [txn for txn in monitor.delivered if txn.zxid.epoch < epoch]
         return set(earlier) <= set(outcome.after.disk.held()) if earlier else None
     return None
 
 
-@every_step("no committed transaction is truncated")
+@every_step("no committed transaction is truncated", looks_at=rewritten)
 def nothing_committed_is_truncated(outcome: Outcome, monitor: AtomicBroadcast) -> Answer:
     """A server that has made durable what anyone delivered keeps it.
 
@@ -114,7 +129,7 @@ def nothing_committed_is_truncated(outcome: Outcome, monitor: AtomicBroadcast) -
     return held <= set(outcome.after.disk.durable) if held else None
 
 
-@every_step("what is delivered was broadcast, with its content")
+@every_step("what is delivered was broadcast, with its content", looks_at=what_is_shown)
 def integrity(outcome: Outcome, monitor: AtomicBroadcast) -> Answer:
     """Integrity (II)."""
     known = {*monitor.broadcast, *(e.txn for e in outcome.effects if isinstance(e, Broadcast))}
@@ -122,7 +137,7 @@ def integrity(outcome: Outcome, monitor: AtomicBroadcast) -> Answer:
     return known.issuperset(delivered) if delivered else None
 
 
-@always("committed prefixes agree")
+@always("committed prefixes agree", looks_at=applied_by)
 def committed_prefixes_agree(server: AnyServer, other: AnyServer) -> Answer:
     """Of two servers, one has delivered a prefix of what the other has."""
     mine, others = server.memory.applied, other.memory.applied
@@ -130,14 +145,14 @@ def committed_prefixes_agree(server: AnyServer, other: AnyServer) -> Answer:
     return mine[:shared] == others[:shared] if shared else None
 
 
-@always("of two servers, one has delivered all that the other has")
+@always("of two servers, one has delivered all that the other has", looks_at=applied_by)
 def agreement(server: AnyServer, other: AnyServer) -> Answer:
     """Agreement (II)."""
     mine, others = set(server.memory.applied), set(other.memory.applied)
     return mine <= others or others <= mine if mine and others else None
 
 
-@always("all servers deliver in one order")
+@always("all servers deliver in one order", looks_at=applied_by)
 def total_order(server: AnyServer, other: AnyServer) -> Answer:
     """Total order (II): who delivers b, and sees a before b anywhere, delivers a before b."""
     mine, others = server.memory.applied, other.memory.applied
@@ -154,7 +169,7 @@ def _keeps_order(order: History, delivered: History) -> bool:
     )
 
 
-@always("what a primary broadcast is delivered in the order it did")
+@always("what a primary broadcast is delivered in the order it did", looks_at=applied_by)
 def local_primary_order(server: AnyServer, monitor: AtomicBroadcast) -> Answer:
     """Local primary order (III): who delivers b delivered all that b's primary broadcast before."""
     applied = server.memory.applied
@@ -174,15 +189,18 @@ def global_primary_order(server: AnyServer) -> Answer:
     return epochs == sorted(epochs) if len(set(epochs)) > 1 else None
 
 
-@every_step("a primary has delivered what earlier epochs committed before it broadcasts")
+@every_step(
+    "a primary has delivered what earlier epochs committed before it broadcasts",
+    looks_at=broadcasting,
+)
 def primary_integrity(outcome: Outcome, monitor: AtomicBroadcast) -> Answer:
     """Primary integrity (III)."""
-    broadcast = [effect.txn for effect in outcome.effects if isinstance(effect, Broadcast)]
+    broadcast = broadcast_by(outcome)
     earlier = {t for b in broadcast for t in monitor.delivered if t.zxid.epoch < b.zxid.epoch}
     return earlier <= set(outcome.before.memory.applied) if earlier else None
 
 
-@always("a served read never goes back")
+@always("a served read never goes back", looks_at=serving)
 def reads_never_go_back(server: AnyServer, monitor: AtomicBroadcast) -> Answer:
     """Monotonic read: whoever serves at a zxid shows all that was ever delivered up to it.
 
@@ -201,7 +219,7 @@ def starts_again(server: AnyServer) -> Answer:
     return not isinstance(server.role, Failed) if server.disk.accepted_epoch else None
 
 
-@always("what is committed is durable on a quorum")
+@always("what is committed is durable on a quorum", looks_at=durable_on)
 def committed_is_durable(servers: Servers, monitor: AtomicBroadcast, ensemble: Ensemble) -> Answer:
     """Whatever anyone delivered, a quorum has it on disk, now and ever after."""
     if not monitor.delivered:
@@ -212,7 +230,7 @@ def committed_is_durable(servers: Servers, monitor: AtomicBroadcast, ensemble: E
     )
 
 
-@every_step("the run refines abstract atomic broadcast")
+@every_step("the run refines abstract atomic broadcast", looks_at=what_is_shown)
 def refines(outcome: Outcome, monitor: AtomicBroadcast) -> Answer:
     """See `zabspec.check.abstract`."""
     return abstract.follow(monitor, outcome)[1] is None if outcome.shown else None
@@ -241,10 +259,6 @@ PROMISES = (
     NOT_STUCK,
 )
 """Every promise. The paper's grain has no database, so that its reads are not asked about."""
-
-
-def _ready(outcome: Outcome) -> list[int]:
-    return [effect.epoch for effect in outcome.shown if isinstance(effect, Ready)]
 
 
 def _applied(outcome: Outcome) -> History:

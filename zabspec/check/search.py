@@ -3,59 +3,19 @@
 from __future__ import annotations
 
 import gc
-import resource
 import time
 from array import array
 from collections.abc import Callable, Iterable
 
-from attrs import field, frozen
-
 from zabspec.check.actions import FAULTS
 from zabspec.check.audit import Audit
+from zabspec.check.exploration import Exploration, Finding, Progress
+from zabspec.check.memory import peak_mb, resident_mb
 from zabspec.check.properties import NOT_STUCK, Property
 from zabspec.check.world import Step, World, Worlds
 
 REPORT_EVERY = 20_000
 """Worlds between two reports of progress."""
-
-
-@frozen
-class Progress:
-    """How far a search is. worlds: met so far; frontier: met and not yet left."""
-
-    worlds: int
-    steps: int
-    depth: int
-    frontier: int
-    seconds: float
-
-
-@frozen
-class Finding:
-    """A promise that was broken, and the shortest run to it: from the first world, step by step."""
-
-    promise: Property
-    run: tuple[Step, ...]
-
-
-@frozen
-class Exploration:
-    """What a search found out.
-
-    finding: None if every promise holds; complete: every world within the bounds was met.
-    premises: how many different cases held each property's premise. witnessed: of `sometimes`.
-    peak_mb: of the process, in MiB.
-    """
-
-    worlds: int
-    steps: int
-    depth: int
-    seconds: float
-    peak_mb: float
-    complete: bool
-    finding: Finding | None
-    premises: dict[Property, int] = field(factory=dict)
-    witnessed: tuple[Property, ...] = ()
 
 
 class Search:
@@ -108,7 +68,8 @@ class Search:
     def _progress(self, left: int, start: float) -> Progress:
         worlds = len(self._order)
         seconds = time.perf_counter() - start
-        return Progress(worlds, self._steps, self._depth, worlds - left, seconds)
+        frontier = worlds - left
+        return Progress(worlds, self._steps, self._depth, frontier, seconds, resident_mb())
 
     def _leave(self, number: int) -> Finding | None:
         world = self._order[number]
@@ -152,13 +113,12 @@ class Search:
     def _result(
         self, progress: Progress, finding: Finding | None, *, complete: bool
     ) -> Exploration:
-        peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return Exploration(
             progress.worlds,
             progress.steps,
             progress.depth,
             progress.seconds,
-            peak_kib / 1024,
+            peak_mb(),
             complete,
             finding,
             {one: self._audit.premises[one] for one in self._audit.properties if not one.sometimes},

@@ -12,6 +12,11 @@ from zabspec.protocol.messages import Ack, AckEpoch, FollowerInfo, LeaderInfo, P
 from zabspec.protocol.state import Follower, Leader, Phase
 
 
+def _applied_when_ready(outcome: Outcome) -> object:
+    ready = any(isinstance(effect, Ready) for effect in outcome.effects)
+    return outcome.after.memory.applied if ready else None
+
+
 @sometimes("a transaction is committed")
 def transaction_committed(outcome: Outcome) -> Answer:
     """A leader delivers while it broadcasts."""
@@ -32,7 +37,7 @@ def dropped(outcome: Outcome) -> Answer:
     return not set(outcome.before.disk.log) <= set(outcome.after.disk.log)
 
 
-@sometimes("a transaction of a dead leader survives it")
+@sometimes("a transaction of a dead leader survives it", looks_at=_applied_when_ready)
 def survived(outcome: Outcome, monitor: AtomicBroadcast) -> Answer:
     """A new leader delivers what nobody had delivered."""
     if not any(isinstance(effect, Ready) for effect in outcome.effects):
@@ -51,7 +56,7 @@ def history_taken(outcome: Outcome) -> Answer:
     return leads and took and outcome.before.disk.log != outcome.after.disk.log
 
 
-@sometimes("two epochs are established")
+@sometimes("two epochs are established", looks_at=lambda _: 0)
 def two_epochs(servers: object, monitor: AtomicBroadcast) -> Answer:
     """One after the other, or in the memory of two servers at once."""
     del servers

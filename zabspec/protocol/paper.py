@@ -111,12 +111,16 @@ def leader_selects_history(server: Leading, event: Received[AckEpoch], quorums: 
     """
     epoch, history = event.packet.current_epoch, event.packet.history or ()
     leader = server.role.with_learners(Learner(event.connection, PROMISED, 0, epoch, history))
-    promised = [one for one in leader.at(PROMISED) if one.current_epoch is not None]
+    promised = [one for one in _can_promise(leader) if one.stage is PROMISED]
     if quorums.is_quorum(supporters(server, promised)):
         return _send_history(server, leader, _most_recent(server, promised))
-    if not quorums.is_quorum(supporters(server, [*promised, *leader.at(INTRODUCED)])):
+    if not quorums.is_quorum(supporters(server, _can_promise(leader))):
         return _look_again(server)
     return Step(server.playing(leader))
+
+
+def _can_promise(leader: Leader) -> list[Learner]:
+    return [one for one in leader.learners if (one.stage, one.current_epoch) != (PROMISED, None)]
 
 
 def _most_recent(server: Leading, promised: list[Learner]) -> History:
@@ -244,11 +248,11 @@ def follower_commits(server: Following, event: Received[Commit], _: Ensemble) ->
 
 @on(Leader, CONNECTED, LinkLost)
 def leader_loses_learner(server: Leading, event: LinkLost, quorums: Ensemble) -> Step:
-    """Forget the learner, and give up if those that are left are no quorum."""
+    """Forget the learner, and give up if those that are left, and can promise, are no quorum."""
     if not server.role.knows(event.connection):
         return Step(server)
     leader = server.role.without(event.connection)
-    if not quorums.is_quorum(supporters(server, leader.learners)):
+    if not quorums.is_quorum(supporters(server, _can_promise(leader))):
         return _look_again(server)
     return Step(server.playing(leader))
 
