@@ -23,7 +23,7 @@ class Followers:
 
     words: their fingerprints. parent: which of the worlds they follow. broken: the first property
     that the step breaks, or NO_ORDER. goes_on: for each of the worlds, whether something can happen
-    there that is no fault.
+    there that is no fault. weights: how many worlds each stands for; None: one.
     """
 
     columns: Columns
@@ -31,6 +31,7 @@ class Followers:
     parent: Ints
     broken: Ints
     goes_on: Flags
+    weights: Ints | None = None
 
 
 class Expander(Carrier):

@@ -13,69 +13,62 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 
 import numpy as np
-from attrs import field, frozen, validators
+from attrs import astuple, evolve
 
 from zabspec.check.audit import Audit
 from zabspec.check.carry import Columns, fingerprints, found
+from zabspec.check.checkpoint import Checkpoint, CheckpointError, Kept
 from zabspec.check.expand import Expander, Followers
 from zabspec.check.exploration import Exploration, Finding, Progress, Reach
-from zabspec.check.kernels import Ints, Kernels, best
-from zabspec.check.levels import GrowingLevel, Level
+from zabspec.check.frontier import Ahead, Counts, Frontier
+from zabspec.check.kernels import Ints, Words
+from zabspec.check.levels import Level
 from zabspec.check.memory import peak_mb, resident_mb
 from zabspec.check.properties import NOT_STUCK, Property
 from zabspec.check.retrace import Hit, retrace
-from zabspec.check.tables import NO_ORDER, Tables
+from zabspec.check.settings import Settings
+from zabspec.check.symmetry import Symmetry, refusal
+from zabspec.check.tables import NO_ORDER, PRICES, Tables
 from zabspec.check.visited import Visited, collision_odds
 from zabspec.check.world import Worlds
-
-CHUNK = 1 << 16
-"""How many worlds are expanded at once."""
+from zabspec.protocol.rules import SpecError
 
 Report = Callable[[Progress], None]
 
 
-@frozen
-class Settings:
-    """How an exploration is carried out. What it finds does not depend on it.
-
-    jobs: threads that share the work. memory_mb: where it stops, in MiB; None: nowhere.
-    words: of 64 bits in a fingerprint. kernels: the loops of `kernels`.
-    """
-
-    jobs: int = field(default=1, validator=[validators.instance_of(int), validators.ge(1)])
-    memory_mb: int | None = field(default=None, validator=validators.optional(validators.ge(1)))
-    words: int = field(default=1, validator=validators.in_((1, 2)))
-    kernels: Kernels = field(factory=best)
-
-
 class Explorer:
-    """One exploration. It stops at the first finding, which is at the least depth.
-
-    levels: how the worlds of each depth from 1 came about. frontier: the worlds of the last of them
-    that is complete, in order. met, steps: so far.
-    """
+    """One exploration. It stops at the first finding, which is at the least depth."""
 
     def __init__(
         self, worlds: Worlds, properties: Iterable[Property], settings: Settings | None = None
     ) -> None:
-        self.settings = settings or Settings()
-        self.worlds = worlds
-        self.audit = Audit(properties, worlds.ensemble)
-        self.tables = Tables(worlds, self.audit, self.settings.kernels)
-        self.expander = Expander(self.tables, self.settings.words)
-        self.visited = Visited(self.settings.kernels, self.settings.words)
-        self.levels: list[Level] = []
-        self.frontier: list[Columns] = []
-        self.met = self.steps = 0
-        self._looks_for_dead_ends = NOT_STUCK in self.audit.properties
-        self._start = time.perf_counter()
+        self._settings = settings or Settings()
+        self._worlds = worlds
+        self._properties = tuple(properties)
+        self._use(Tables(worlds, Audit(self._properties, worlds.ensemble), self._settings.kernels))
+        self._visited = Visited(self._settings.kernels, self._settings.words)
+        self._levels: list[Level] = []
+        self._unsaved: dict[int, list[Words]] = {}
+        self._frontier = Frontier([], np.ones(1, np.uint16))
+        self._counts = Counts()
+        self._looks_for_dead_ends = NOT_STUCK in self._properties
+        self._seconds_before = 0.0
+        self._start = self._saved = time.perf_counter()
+
+    def _use(self, tables: Tables) -> None:
+        self._tables, self._audit = tables, tables.audit
+        self._expander = Expander(tables, self._settings.words)
+        self._symmetry = Symmetry(tables) if self._settings.symmetry else None
 
     def run(self, report: Report = lambda _: None) -> Exploration:
         """Explore until a finding, the end, or where memory ends; `report` hears of it.
 
-        Ctrl-C ends it too: then the exploration says what it has covered.
+        Ctrl-C ends it too: then the exploration says what it has covered. Raises SpecError where
+        symmetry is not allowed, CheckpointError where the folder cannot be used.
         """
-        self._start = time.perf_counter()
+        self._start = self._saved = time.perf_counter()
+        if self._symmetry and (reason := self._refusal()):
+            raise SpecError(f"no symmetry: {reason}")
         gc.disable()  # nothing here is a cycle, and it would look for one in millions of values
         try:
             return self._run(report)
@@ -85,25 +78,37 @@ class Explorer:
             gc.enable()
 
     def _run(self, report: Report) -> Exploration:
+        checkpoint = self._checkpoint()
         hit = self._begin()
-        with ThreadPoolExecutor(self.settings.jobs) as pool:
-            while hit is None and self.frontier:
+        if checkpoint and checkpoint.exists():
+            self._restore(*checkpoint.load(self._settings.kernels))
+        elif checkpoint:
+            self._save(checkpoint)
+        with ThreadPoolExecutor(self._settings.jobs) as pool:
+            while hit is None and len(self._frontier):
                 hit = self._leave(pool, lambda: report(self._progress()))
+                if checkpoint and hit is None and self._is_due():
+                    self._save(checkpoint)
         return self._result(self._finding(hit) if hit else None, None)
 
     def _begin(self) -> Hit | None:
-        first, broken = self.tables.start()
+        first, broken = self._tables.start()
         columns = [np.array([one], np.int32) for one in first]
-        self.visited.add(fingerprints(self.settings.kernels, columns, self.settings.words))
-        self.frontier, self.met = [columns], 1
-        return Hit(0, self.audit.properties[broken], None) if broken < NO_ORDER else None
+        words = fingerprints(self._settings.kernels, columns, self._settings.words)
+        if self._symmetry:
+            columns, words, _ = self._symmetry.chosen(columns, words)
+        self._visited.add(words)
+        self._unsaved = {0: words}
+        self._frontier = Frontier([columns], np.ones(1, np.uint16))
+        self._counts = Counts(1, 0, 1, 0)
+        return Hit(0, self._properties[broken], None) if broken < NO_ORDER else None
 
     def _leave(self, pool: ThreadPoolExecutor, report: Callable[[], None]) -> Hit | None:
         """Meet everything that follows the frontier: the next one, unless something is broken.
 
         A world that is stuck is a shorter run than a step from another of its level.
         """
-        level, ahead = GrowingLevel(), list[Columns]()
+        ahead = Ahead()
         hit: Hit | None = None
         place = 0
         for chunk, followers in self._followers(pool):
@@ -111,89 +116,154 @@ class Explorer:
             if stuck is not None:
                 return Hit(place + stuck, NOT_STUCK, None)
             if hit is None:
-                columns, hit = self._meet(followers, place, level)
-                ahead.append(columns)
+                hit = self._meet(followers, place, ahead)
                 report()
             place += len(chunk[0])
-        self.frontier = [columns for columns in ahead if len(columns[0])]
-        if hit is None and self.frontier:
-            self.levels.append(level.finish())
+        if hit is None:
+            self._frontier = ahead.frontier()
+        if hit is None and len(self._frontier):
+            self._levels.append(ahead.level.finish())
+            if self._settings.checkpoint:
+                words = [np.concatenate(parts) for parts in zip(*ahead.words, strict=True)]
+                self._unsaved[len(self._levels)] = words
         return hit
 
     def _followers(self, pool: ThreadPoolExecutor) -> Iterator[tuple[Columns, Followers]]:
         """What follows each chunk of the frontier, in order, a few of them at work ahead."""
-        chunks = _chunks(self.frontier)
+        chunks = self._frontier.chunks()
         waiting = [
-            (chunk, pool.submit(self.expander.expand, chunk))
-            for chunk in islice(chunks, self.settings.jobs)
+            (chunk, pool.submit(self._expand, chunk))
+            for chunk in islice(chunks, self._settings.jobs)
         ]
         while waiting:
             chunk, expanded = waiting.pop(0)
             followers = expanded.result()
-            waiting += [
-                (more, pool.submit(self.expander.expand, more)) for more in islice(chunks, 1)
-            ]
+            waiting += [(more, pool.submit(self._expand, more)) for more in islice(chunks, 1)]
             yield chunk, followers
 
-    def _meet(
-        self, followers: Followers, place: int, level: GrowingLevel
-    ) -> tuple[Columns, Hit | None]:
-        """The new ones of these worlds, and the first that breaks something."""
+    def _expand(self, worlds: Columns) -> Followers:
+        followers = self._expander.expand(worlds)
+        if self._symmetry is None:
+            return followers
+        columns, words, weights = self._symmetry.chosen(followers.columns, followers.words)
+        return evolve(followers, columns=columns, words=words, weights=weights)
+
+    def _meet(self, followers: Followers, place: int, ahead: Ahead) -> Hit | None:
+        """Note the new ones of these worlds, and the first that breaks something."""
         self._heed_memory(len(followers.parent))
-        new = self.visited.add(followers.words)
-        columns = [column[new] for column in followers.columns]
+        new = self._visited.add(followers.words)
+        columns = ahead.meet(followers, new, keep_words=self._settings.checkpoint is not None)
         broken = followers.broken
         broken[new] = np.minimum(broken[new], self._verdicts(columns))
-        self.steps += len(broken)
-        self.met += len(columns[0])
-        level.extend(len(followers.goes_on), followers.parent, new)
+        self._count(followers, ahead, place)
         hits = np.nonzero(broken < NO_ORDER)[0]
         if not hits.size:
-            return columns, None
+            return None
         first = int(hits[0])
         target = tuple(int(column[first]) for column in followers.columns)
         parent = place + int(followers.parent[first])
-        return columns, Hit(parent, self.audit.properties[int(broken[first])], target)
+        return Hit(parent, self._properties[int(broken[first])], target)
+
+    def _count(self, followers: Followers, ahead: Ahead, place: int) -> None:
+        counts, met = self._counts, ahead.weights[-1]
+        counts.worlds += len(met)
+        counts.steps += len(followers.parent)
+        counts.weighed_worlds += int(met.sum())
+        weights = self._frontier.weights[place:]
+        counts.weighed_steps += int(weights[followers.parent].sum())
 
     def _verdicts(self, columns: Columns) -> Ints:
         """The first property that each world breaks, or NO_ORDER."""
-        return found(
-            self.tables,
-            self.tables.verdicts,
-            self.tables.verdict_keys(columns),
-            lambda key, at: self.tables.fill_verdict(key, [int(one[at]) for one in columns]),
-        )
+        tables = self._tables
+
+        def fill(key: int, at: int) -> None:
+            tables.fill_verdict(key, [int(one[at]) for one in columns])
+
+        return found(tables, tables.verdicts, tables.verdict_keys(columns), fill)
 
     def _first_stuck(self, worlds: Columns, followers: Followers) -> int | None:
         """The first world that nothing follows but faults, though no bound forbids it."""
         ended = np.nonzero(~followers.goes_on)[0]
         if not self._looks_for_dead_ends or not ended.size:
             return None
-        self.audit.premises[NOT_STUCK] += ended.size
-        stuck = ended[~self.expander.is_cut([column[ended] for column in worlds])]
+        self._audit.premises[NOT_STUCK] += ended.size
+        stuck = ended[~self._expander.is_cut([column[ended] for column in worlds])]
         return int(stuck[0]) if stuck.size else None
 
     def _heed_memory(self, more: int) -> None:
-        if self.settings.memory_mb is not None:
-            needed = resident_mb() + self.visited.bytes_for(more) / (1 << 20)
-            if needed > self.settings.memory_mb:
-                raise _MemoryUsedUp(f"the {self.settings.memory_mb} MiB of memory are used up")
+        if self._settings.memory_mb is not None:
+            needed = resident_mb() + self._visited.bytes_for(more) / (1 << 20)
+            if needed > self._settings.memory_mb:
+                raise _MemoryUsedUp(f"the {self._settings.memory_mb} MiB of memory are used up")
+
+    def _refusal(self) -> str | None:
+        """Why the spec allows no symmetry, as far as smaller bounds tell."""
+        bounds = self._worlds.bounds
+        few = {name: min(1, getattr(bounds, name)) for name in PRICES}
+        smaller = evolve(bounds, **{**few, "elections": min(2, bounds.elections)})
+        rows = Explorer(Worlds(self._worlds.spec, smaller), ())
+        rows.run()
+        return refusal(self._worlds.spec, bounds, rows._tables)
 
     def _finding(self, hit: Hit) -> Finding:
-        return retrace(self.tables, self.expander, self.levels, hit)
+        return retrace(self._tables, self._expander.expand, self._chosen, self._levels, hit)
+
+    def _chosen(self, columns: Columns) -> Columns:
+        if self._symmetry is None:
+            return columns
+        words = fingerprints(self._settings.kernels, columns, self._settings.words)
+        return self._symmetry.chosen(columns, words)[0]
+
+    def _checkpoint(self) -> Checkpoint | None:
+        folder, settings = self._settings.checkpoint, self._settings
+        if folder is None:
+            return None
+        how = {"words": settings.words, "symmetry": settings.symmetry}
+        checkpoint = Checkpoint(folder, self._worlds, self._properties, how)
+        if checkpoint.exists() and not settings.resume:
+            raise CheckpointError(
+                f"{folder}: it holds a checkpoint; resume that, or name another folder"
+            )
+        return checkpoint
+
+    def _is_due(self) -> bool:
+        done = not len(self._frontier)
+        return done or time.perf_counter() - self._saved >= self._settings.every
+
+    def _save(self, checkpoint: Checkpoint) -> None:
+        frontier, weights = self._frontier.joined(), self._frontier.weights
+        counts = astuple(self._counts)
+        kept = Kept(self._levels, self._unsaved, frontier, weights, counts, self._seconds())
+        checkpoint.save(kept, self._tables)
+        self._unsaved = {}
+        self._saved = time.perf_counter()
+
+    def _restore(self, kept: Kept, tables: Tables) -> None:
+        self._use(tables)
+        for number in sorted(kept.words):
+            self._visited.add(kept.words[number])
+        self._levels, self._unsaved = kept.levels, {}
+        self._frontier = Frontier([kept.frontier] if len(kept.weights) else [], kept.weights)
+        self._counts = Counts(*kept.counts)
+        self._seconds_before = kept.seconds
+
+    def _seconds(self) -> float:
+        return self._seconds_before + time.perf_counter() - self._start
 
     def _progress(self) -> Progress:
-        frontier = sum(len(columns[0]) for columns in self.frontier)
-        seconds = time.perf_counter() - self._start
-        return Progress(self.met, self.steps, len(self.levels), frontier, seconds, resident_mb())
+        counts, depth = self._counts, len(self._levels)
+        frontier = sum(len(piece[0]) for piece in self._frontier.pieces)
+        return Progress(
+            counts.worlds, counts.steps, depth, frontier, self._seconds(), resident_mb()
+        )
 
     def _result(self, finding: Finding | None, stopped: str | None) -> Exploration:
-        audit = self.audit
+        audit = self._audit
         return Exploration(
-            self.met,
-            self.steps,
-            len(finding.run) if finding else len(self.levels),
-            time.perf_counter() - self._start,
+            self._counts.worlds,
+            self._counts.steps,
+            len(finding.run) if finding else len(self._levels),
+            self._seconds(),
             peak_mb(),
             complete=finding is None and stopped is None,
             finding=finding,
@@ -204,32 +274,20 @@ class Explorer:
         )
 
     def _reach(self) -> Reach:
-        rows, words = self.tables.spec, self.settings.words
+        rows, words, counts = self._tables.spec, self._settings.words, self._counts
         return Reach(
-            self.tables.row_count,
+            self._tables.row_count,
             rows.calls,
             rows.branches,
-            len(self.tables.locals),
-            (self.met, self.steps),
+            len(self._tables.locals),
+            (counts.weighed_worlds, counts.weighed_steps),
             bits=64 * words,
-            odds=collision_odds(self.met, words),
-            jobs=self.settings.jobs,
-            symmetry=False,
-            kept_bytes=self.visited.bytes_kept + sum(level.bytes_kept for level in self.levels),
+            odds=collision_odds(counts.worlds, words),
+            jobs=self._settings.jobs,
+            symmetry=self._symmetry is not None,
+            kept_bytes=self._visited.bytes_kept + sum(level.bytes_kept for level in self._levels),
         )
 
 
 class _MemoryUsedUp(Exception):  # noqa: N818  it ends a search, and is no error
     pass
-
-
-def _chunks(frontier: list[Columns]) -> Iterator[Columns]:
-    """The worlds of a frontier in order, up to CHUNK at a time; what was given out is let go."""
-    waiting: list[Columns] = []
-    while frontier or waiting:
-        while frontier and sum(len(piece[0]) for piece in waiting) < CHUNK:
-            waiting.append(frontier.pop(0))
-        joined = [np.concatenate(parts) for parts in zip(*waiting, strict=True)]
-        yield [column[:CHUNK] for column in joined]
-        rest = [column[CHUNK:] for column in joined]
-        waiting = [rest] if len(rest[0]) else []

@@ -15,9 +15,10 @@ from attrs import field, frozen
 import zabspec
 from zabspec.check.bounds import Bounds
 from zabspec.check.exploration import Exploration
-from zabspec.check.explore import Explorer, Report, Settings
+from zabspec.check.explore import Explorer, Report
 from zabspec.check.promises import PROMISES
 from zabspec.check.properties import Property
+from zabspec.check.settings import Settings
 from zabspec.check.world import Worlds
 from zabspec.protocol.releases import RELEASES
 from zabspec.protocol.rules import Spec

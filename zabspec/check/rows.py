@@ -91,6 +91,7 @@ class Rows:
         finally:
             sys.settrace(before)
             line = self._returned - self._watched.co_firstlineno + 1
+            self._watched = None
             self.branches[Branch(rule, line)] += 1
 
     def _enter(self, frame: FrameType, _event: str, _argument: object) -> TraceFunction | None:

@@ -7,7 +7,7 @@ never in the key of a row. Every value is interned: a world is a row of numbers.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from threading import RLock
 
 import numpy as np
@@ -43,6 +43,8 @@ NO_ORDER = 1 << 20
 """Stands for a property that is not broken: later than any that is."""
 DELIVERED = 1 << 23
 """The number of an item's delivery as an event: this, and the item's by the place of its sender."""
+
+Lock = type(RLock())
 
 _MISSING = -1
 
@@ -88,6 +90,7 @@ class Tables:
         self.crash_events = Column()
         self.limit_event = self.events.number(LimitExpired())
         self.elected = [self.events.number(Elected(sid)) for sid in self.servers]
+        self.asked_of_oracle: list[tuple[AnyServer, ...]] = []
         self._inner_rows = self._looked = 0
         self._uncut: dict[int, Outcome] = {}
         self._sights: Interned[tuple[object, ...]] = Interned()
@@ -182,6 +185,11 @@ class Tables:
         self._inner_rows += isinstance(event, self.spec.inner)
         self.rows.put(key, number)
 
+    def asked(self) -> Iterator[tuple[AnyServer, Event]]:
+        """Every row."""
+        for key in self.rows.pairs()[0].tolist():
+            yield self.locals.values[key >> 24], self.event(key & 0xFFFFFF)
+
     @property
     def row_count(self) -> int:
         """Distinct pairs of a server and an event that were asked for, inside other steps too."""
@@ -208,6 +216,7 @@ class Tables:
         """Ask which of these local states may be elected."""
         servers = [self.locals.values[number] for number in members]
         named = self.worlds.spec.oracle(servers)
+        self.asked_of_oracle.append(tuple(servers))
         self.oracle.put(key, sum(1 << at for at, one in enumerate(servers) if one.sid in named))
 
     def fill_verdict(self, key: int, columns: Sequence[int]) -> None:
