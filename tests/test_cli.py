@@ -14,6 +14,8 @@ from zabspec.check import model as models
 from zabspec.check.model import Holds, Model, load_models, shipped
 from zabspec.check.promises import committed_is_durable
 from zabspec.check.exploration import Progress
+from zabspec.check.explore import Report
+from zabspec.check.settings import Settings
 from zabspec.cli import main
 from zabspec.conform.trace import check_trace
 
@@ -135,6 +137,11 @@ def test_check_as_json_has_these_keys_and_nothing_else(run: Run) -> None:
             "depth",
             "seconds",
             "peak_mb",
+            "rows",
+            "collision_odds",
+            "jobs",
+            "symmetry",
+            "stopped",
             "script",
         ]
     assert (broken["verdict"], holds["verdict"]) == ("broken", "holds")

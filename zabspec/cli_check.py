@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
-import resource
-import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
+from attrs import evolve
 
-from zabspec.check.exploration import Exploration, Progress
+from zabspec.check.exploration import Progress
+from zabspec.check.explore import INTERRUPTED, Report
 from zabspec.check.model import Answer, Model, ask, load_models, shipped
+from zabspec.check.settings import Settings
+from zabspec.cli_bounds import bounds_options
+from zabspec.cli_explore import exploring_options
 from zabspec.cli_input import Exit, hold, models_called, recordings_in
 from zabspec.view.answers import (
     answer_to_json,
@@ -20,6 +24,7 @@ from zabspec.view.answers import (
     show_answers,
     show_coverage,
 )
+from zabspec.view.reach import show_reach, show_reach_of_all
 from zabspec.view.terminal import ProgressLine, Terminal
 from zabspec.view.traces import show_traces
 
@@ -35,15 +40,26 @@ from zabspec.view.traces import show_traces
     type=click.Path(path_type=Path, file_okay=False),
     help="Write the script of each finding to DIR/MODEL.txt.",
 )
-def check(names: tuple[str, ...], folder: Path | None, *, as_json: bool, also_slow: bool) -> int:
+@bounds_options
+@exploring_options
+def check(  # noqa: PLR0913  one for each option
+    names: tuple[str, ...],
+    folder: Path | None,
+    bounds: dict[str, int],
+    settings: Settings,
+    *,
+    as_json: bool,
+    also_slow: bool,
+) -> int:
     """Ask models: does the protocol keep its promises, in every interleaving?
 
     Without MODEL: ask all models that are not slow, then hold the recorded runs that zabspec ships
     against what every run must show on the wire. With MODEL: ask those, and tell the shortest run
     to each broken promise as a script.
 
-    A model with a seeded bug is expected to break its promise. JSON: a list with one object for
-    each model; peak_mb is of the process so far.
+    A model with a seeded bug is expected to break its promise. With other bounds nothing is
+    expected: what is broken is a finding. JSON: a list with one object for each model; peak_mb is
+    of the process so far, collision_odds that two worlds were taken for one, at most.
 
     \b
     Examples:
@@ -51,6 +67,7 @@ def check(names: tuple[str, ...], folder: Path | None, *, as_json: bool, also_sl
       zabspec check paper-3-1-1-0 paper-stale-ack
       zabspec check --json paper-stale-ack
       zabspec check --scripts found
+      zabspec check paper-3-1-1-0 --txns 2 --lost-links 2 --elections 3 --jobs 2
 
     \b
     Exit codes: 0 all as expected, 1 something unexpected (its script is told),
@@ -59,16 +76,18 @@ def check(names: tuple[str, ...], folder: Path | None, *, as_json: bool, also_sl
     if names and also_slow:
         raise click.UsageError("--all goes without MODEL: a model that is named is asked anyway")
     models = models_called(names) if names else _models(also_slow=also_slow)
-    answers = _ask_all(models)
+    if (bounds or settings.checkpoint) and len(names) != 1:
+        raise click.UsageError("bounds and --checkpoint go with one MODEL")
+    answers = _ask_all([_within(model, bounds) for model in models], settings)
     if folder is not None:
         _write_scripts(folder, answers)
     if as_json:
         _say_json(answers)
     else:
         _say(answers, with_scripts=bool(names))
-    if answers[-1].verdict == "incomplete":
+    if answers[-1].found.stopped == INTERRUPTED:
         raise click.Abort(_so_far(answers, len(models)))
-    as_expected = not any(answer.surprises for answer in answers)
+    as_expected = all(answer.as_expected for answer in answers)
     if not names and not as_json:
         as_expected &= _hold_recordings(left_out=[] if also_slow else _slow_models())
     return Exit.AS_EXPECTED if as_expected else Exit.FINDING
@@ -82,43 +101,35 @@ def _slow_models() -> list[str]:
     return [model.name for model in load_models().values() if model.slow]
 
 
-def _ask_all(models: Sequence[Model]) -> list[Answer]:
+def _within(model: Model, bounds: Mapping[str, Any]) -> Model:
+    """The model within other bounds, where any are given; nothing is expected of it then."""
+    if not bounds:
+        return model
+    return evolve(model, bounds=evolve(model.bounds, **bounds), expected=None)
+
+
+def _ask_all(models: Sequence[Model], settings: Settings) -> list[Answer]:
     """The answers, up to one that was interrupted: that is incomplete, and the last."""
     answers: list[Answer] = []
     with ProgressLine() as line:
         for number, model in enumerate(models, start=1):
             title = f"{model.name} ({number} of {len(models)})"
             line.show(title)
-            answers.append(_ask(model, title, line))
-            if answers[-1].verdict == "incomplete":
+            answers.append(ask(model, _reporter(title, line), settings))
+            if answers[-1].found.stopped == INTERRUPTED:
                 break
     return answers
 
 
-def _ask(model: Model, title: str, line: ProgressLine) -> Answer:
-    start = time.monotonic()
-    last = Progress(1, 0, 0, 1, 0.0, 0.0)
-
+def _reporter(title: str, line: ProgressLine) -> Report:
     def report(progress: Progress) -> None:
-        nonlocal last
-        last = progress
         rate = progress.worlds / progress.seconds
         line.show(
-            f"{title}: {progress.worlds:,} worlds, depth {progress.depth}, {rate:,.0f} worlds/s"
+            f"{title}: {progress.worlds:,} worlds, depth {progress.depth}, frontier"
+            f" {progress.frontier:,}, {rate:,.0f} worlds/s, {progress.memory_mb:,.0f} MiB"
         )
 
-    try:
-        return ask(model, report)
-    except KeyboardInterrupt:
-        seconds, peak_mb = time.monotonic() - start, _peak_mb()
-        found = Exploration(
-            last.worlds, last.steps, last.depth, seconds, peak_mb, complete=False, finding=None
-        )
-        return Answer(model, found)
-
-
-def _peak_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return report
 
 
 def _so_far(answers: Sequence[Answer], models: int) -> str:
@@ -149,6 +160,11 @@ def _say(answers: Sequence[Answer], *, with_scripts: bool) -> None:
     terminal = Terminal()
     show_answers(terminal, answers)
     show_coverage(terminal, answers)
+    if with_scripts:
+        for answer in answers:
+            show_reach(terminal, answer)
+    else:
+        show_reach_of_all(terminal, answers)
     for answer in answers:
         if answer.found.finding and (with_scripts or answer.surprises):
             terminal.say()
@@ -163,7 +179,8 @@ def _summary(answers: Sequence[Answer]) -> str:
     verdicts = [answer.verdict for answer in answers]
     unexpected = sum(1 for answer in answers if answer.surprises)
     seconds = sum(answer.found.seconds for answer in answers)
-    stopped = ", 1 interrupted" if "incomplete" in verdicts else ""
+    left = verdicts.count("incomplete")
+    stopped = f", {left} stopped before the end" if left else ""
     return (
         f"{len(answers)} asked in {seconds:.1f} s: {verdicts.count('holds')} hold,"
         f" {verdicts.count('broken')} broken{stopped}; {unexpected or 'none'} unexpected."

@@ -34,6 +34,8 @@ from zabspec.check.world import Worlds
 from zabspec.protocol.rules import SpecError
 
 Report = Callable[[Progress], None]
+INTERRUPTED = "interrupted"
+"""Why an exploration stopped that Ctrl-C ended."""
 
 
 class Explorer:
@@ -73,7 +75,7 @@ class Explorer:
         try:
             return self._run(report)
         except (_MemoryUsedUp, KeyboardInterrupt) as stopped:
-            return self._result(None, str(stopped) or "interrupted")
+            return self._result(None, str(stopped) or INTERRUPTED)
         finally:
             gc.enable()
 

@@ -45,7 +45,7 @@ class Broken:
 
 @frozen
 class Model:
-    """A spec, bounds, and the expected answer.
+    """A spec, bounds, and the expected answer; None if nothing is expected.
 
     name: as the command line says it. question: in a sentence. promises: what is asked: all, or
     the one that is expected to be broken.
@@ -56,7 +56,7 @@ class Model:
     question: str
     spec: Spec
     bounds: Bounds
-    expected: Holds | Broken
+    expected: Holds | Broken | None
     promises: tuple[Property, ...] = field()
     witnesses: tuple[Property, ...] = ()
     slow: bool = False
@@ -75,6 +75,13 @@ class Answer:
     surprises: tuple[str, ...] = field(default=())
 
     @property
+    def as_expected(self) -> bool:
+        """Whether it is. Where nothing is expected, nothing may be broken."""
+        if self.verdict == "incomplete" or self.surprises:
+            return False
+        return self.model.expected is not None or self.found.finding is None
+
+    @property
     def verdict(self) -> str:
         """holds, broken or incomplete."""
         if self.found.finding:
@@ -90,6 +97,8 @@ def ask(model: Model, report: Report = lambda _: None, settings: Settings | None
 
 
 def _surprises(model: Model, found: Exploration) -> Iterator[str]:
+    if model.expected is None or found.stopped:
+        return
     if isinstance(model.expected, Broken):
         promise = model.expected.promise
         if found.finding is None:

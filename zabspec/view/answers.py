@@ -31,9 +31,13 @@ def _show_answer(terminal: Terminal, answer: Answer) -> None:
     row = Text(f"{answer.model.name:<33} ")
     row.append(f"{answer.verdict:<10}", style=_STYLES[answer.verdict])
     row.append(f" {found.worlds:>10,} {found.depth:>5} {found.seconds:>7.1f}  ")
-    as_expected = "NO" if answer.surprises else "-" if answer.verdict == "incomplete" else "yes"
+    unsaid = answer.verdict == "incomplete" or answer.model.expected is None
+    as_expected = "NO" if answer.surprises else "-" if unsaid else "yes"
     row.append(as_expected, style="bold red" if answer.surprises else "")
     terminal.say(row)
+    if found.stopped:
+        stopped = f"stopped: {found.stopped}; every world up to depth {found.depth} was met"
+        terminal.tell(stopped, indent=2, hang=2)
     if found.finding:
         terminal.tell(f"breaks: {found.finding.promise.sentence}", indent=2, hang=2)
     for surprise in answer.surprises:
@@ -69,6 +73,11 @@ def answer_to_json(answer: Answer) -> dict[str, object]:
         "depth": found.depth,
         "seconds": round(found.seconds, 3),
         "peak_mb": round(found.peak_mb, 1),
+        "rows": found.reach.rows if found.reach else None,
+        "collision_odds": found.reach.odds if found.reach else None,
+        "jobs": found.reach.jobs if found.reach else 1,
+        "symmetry": found.reach.symmetry if found.reach else False,
+        "stopped": found.stopped,
         "script": script_of(answer).splitlines(),
     }
 

@@ -32,6 +32,8 @@ def expected_of(model: Model) -> str:
             f"expected to hold, with {expected.worlds:,} worlds, {expected.steps:,} steps, depth"
             f" {expected.depth}"
         )
+    if expected is None:
+        return "nothing is expected"
     return f"expected to break at depth {expected.depth}: {expected.promise.sentence}"
 
 
