@@ -20,11 +20,16 @@ Columns = list[Ints]
 
 @define
 class Batch:
-    """Steps of one kind, while they are carried out: columns, and where each came from."""
+    """Steps of one kind, while they are carried out.
+
+    parent: where each came from. broken: the first property that it breaks. calm: there is no
+    fault in it.
+    """
 
     columns: Columns
     parent: Keys
     broken: Ints
+    calm: bool = True
 
 
 class Carrier:
@@ -78,7 +83,12 @@ class Carrier:
             return None
         count = np.where(count, tables.cut_count.array[outcomes], 0)
         which = np.repeat(np.arange(len(outcomes)), count)
-        cut = Batch([one[which] for one in batch.columns], batch.parent[which], batch.broken[which])
+        cut = Batch(
+            [one[which] for one in batch.columns],
+            batch.parent[which],
+            batch.broken[which],
+            calm=False,
+        )
         self.pay(cut, CRASH)
         return cut, (tables.cut_start.array[outcomes[which]] + ranks(count)).astype(np.int32)
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations, product
 
 import numpy as np
-from attrs import frozen
+from attrs import evolve, frozen
 
 from zabspec.check.carry import Batch, Carrier, Columns, fingerprints, found, ranks
 from zabspec.check.kernels import Flags, Ints, Keys, Words
@@ -23,7 +23,8 @@ class Followers:
 
     words: their fingerprints. parent: which of the worlds they follow. broken: the first property
     that the step breaks, or NO_ORDER. goes_on: for each of the worlds, whether something can happen
-    there that is no fault. weights: how many worlds each stands for; None: one.
+    there that is no fault. calm: whether the step is no fault, nor cut by one. weights: how many
+    worlds each stands for; None: one.
     """
 
     columns: Columns
@@ -31,6 +32,7 @@ class Followers:
     parent: Ints
     broken: Ints
     goes_on: Flags
+    calm: Flags
     weights: Ints | None = None
 
 
@@ -50,7 +52,8 @@ class Expander(Carrier):
         for batch in progress:
             goes_on[batch.parent] = True
         nothing = self.batch(worlds, np.zeros(0, np.int64))
-        batches = [nothing, *progress, *self._faults(worlds)]
+        faults = [evolve(one, calm=False) for one in self._faults(worlds)]
+        batches = [nothing, *progress, *faults]
         parent = np.concatenate([one.parent for one in batches])
         small = len(worlds[0]) <= 1 << 16
         order = np.argsort(parent.astype(np.uint16) if small else parent, kind="stable")
@@ -58,18 +61,28 @@ class Expander(Carrier):
             np.concatenate([one.columns[at] for one in batches])[order] for at in range(len(worlds))
         ]
         broken = np.concatenate([one.broken for one in batches])[order]
+        calm = np.concatenate([np.full(len(one.parent), one.calm) for one in batches])[order]
         words = fingerprints(self.tables.kernels, columns, self._words)
-        return Followers(columns, words, parent[order].astype(np.int32), broken, goes_on)
+        return Followers(columns, words, parent[order].astype(np.int32), broken, goes_on, calm)
 
     def is_cut(self, worlds: Columns) -> Flags:
         """Whether one request, or one election, more would let the protocol go on there."""
         tables = self.tables
-        cut = np.zeros(len(worlds[0]), np.bool_)
+        cut = self._electable(worlds)
         for column in worlds[: self.count]:
             cut |= tables.asks.array[column] > 0
-        for members, parent in self._quorums(worlds):
-            cut[parent[self._leaders(worlds, parent, members) > 0]] = True
         return cut
+
+    def waits_for_elections(self, worlds: Columns) -> Flags:
+        """Whether a quorum looks for a leader there, and the bound allows no election more."""
+        waits: Flags = self._electable(worlds) & (self.affords(worlds, ELECTION) == 0)
+        return waits
+
+    def _electable(self, worlds: Columns) -> Flags:
+        able = np.zeros(len(worlds[0]), np.bool_)
+        for members, parent in self._quorums(worlds):
+            able[parent[self._leaders(worlds, parent, members) > 0]] = True
+        return able
 
     def _progress(self, worlds: Columns) -> Iterator[Batch]:
         for sender, receiver in product(range(self.count), repeat=2):

@@ -6,8 +6,12 @@ from collections.abc import Mapping
 
 from attrs import field, frozen
 
+from zabspec.check.frontier import Counts
 from zabspec.check.properties import Property
 from zabspec.check.rows import Branch
+from zabspec.check.settings import Settings
+from zabspec.check.tables import Tables
+from zabspec.check.visited import collision_odds
 from zabspec.check.world import Step
 
 
@@ -79,3 +83,19 @@ class Exploration:
     witnessed: tuple[Property, ...] = ()
     stopped: str | None = None
     reach: Reach | None = None
+
+
+def reach(tables: Tables, settings: Settings, counts: Counts, kept_bytes: int) -> Reach:
+    """What an exploration saw of a spec, from its tables."""
+    return Reach(
+        tables.row_count,
+        tables.spec.calls,
+        tables.spec.branches,
+        len(tables.locals),
+        (counts.weighed_worlds, counts.weighed_steps),
+        bits=64 * settings.words,
+        odds=collision_odds(counts.worlds, settings.words),
+        jobs=settings.jobs,
+        symmetry=settings.symmetry,
+        kept_bytes=kept_bytes,
+    )

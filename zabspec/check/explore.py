@@ -19,17 +19,18 @@ from zabspec.check.audit import Audit
 from zabspec.check.carry import Columns, fingerprints, found
 from zabspec.check.checkpoint import Checkpoint, CheckpointError, Kept
 from zabspec.check.expand import Expander, Followers
-from zabspec.check.exploration import Exploration, Finding, Progress, Reach
+from zabspec.check.exploration import Exploration, Finding, Progress, reach
 from zabspec.check.frontier import Ahead, Counts, Frontier
 from zabspec.check.kernels import Ints, Words
 from zabspec.check.levels import Level
-from zabspec.check.memory import peak_mb, resident_mb
-from zabspec.check.properties import NOT_STUCK, Property
+from zabspec.check.memory import MemoryUsedUp, heed_memory, peak_mb, resident_mb
+from zabspec.check.properties import BEYOND_WORLDS, NOT_STUCK, Property
+from zabspec.check.recovery import Recovery
 from zabspec.check.retrace import Hit, retrace
 from zabspec.check.settings import Settings
 from zabspec.check.symmetry import Symmetry, refusal
 from zabspec.check.tables import NO_ORDER, PRICES, Tables
-from zabspec.check.visited import Visited, collision_odds
+from zabspec.check.visited import Visited
 from zabspec.check.world import Worlds
 from zabspec.protocol.rules import SpecError
 
@@ -61,6 +62,8 @@ class Explorer:
         self._tables, self._audit = tables, tables.audit
         self._expander = Expander(tables, self._settings.words)
         self._symmetry = Symmetry(tables) if self._settings.symmetry else None
+        asked = [one for one in self._properties if one.reads in BEYOND_WORLDS]
+        self._recoveries = [Recovery(one, tables, self._expander) for one in asked]
 
     def run(self, report: Report = lambda _: None) -> Exploration:
         """Explore until a finding, the end, or where memory ends; `report` hears of it.
@@ -74,7 +77,7 @@ class Explorer:
         gc.disable()  # nothing here is a cycle, and it would look for one in millions of values
         try:
             return self._run(report)
-        except (_MemoryUsedUp, KeyboardInterrupt) as stopped:
+        except (MemoryUsedUp, KeyboardInterrupt) as stopped:
             return self._result(None, str(stopped) or INTERRUPTED)
         finally:
             gc.enable()
@@ -91,7 +94,7 @@ class Explorer:
                 hit = self._leave(pool, lambda: report(self._progress()))
                 if checkpoint and hit is None and self._is_due():
                     self._save(checkpoint)
-        return self._result(self._finding(hit) if hit else None, None)
+        return self._result(self._finding(hit or self._lost()), None)
 
     def _begin(self) -> Hit | None:
         first, broken = self._tables.start()
@@ -103,6 +106,8 @@ class Explorer:
         self._unsaved = {0: words}
         self._frontier = Frontier([columns], np.ones(1, np.uint16))
         self._counts = Counts(1, 0, 1, 0)
+        for recovery in self._recoveries:
+            recovery.meet(columns, words[0])
         return Hit(0, self._properties[broken], None) if broken < NO_ORDER else None
 
     def _leave(self, pool: ThreadPoolExecutor, report: Callable[[], None]) -> Hit | None:
@@ -112,12 +117,14 @@ class Explorer:
         """
         ahead = Ahead()
         hit: Hit | None = None
-        place = 0
+        place, before = 0, self._counts.worlds - len(self._frontier)
         for chunk, followers in self._followers(pool):
             stuck = self._first_stuck(chunk, followers)
             if stuck is not None:
                 return Hit(place + stuck, NOT_STUCK, None)
             if hit is None:
+                for recovery in self._recoveries:
+                    recovery.leave(before + place, followers)
                 hit = self._meet(followers, place, ahead)
                 report()
             place += len(chunk[0])
@@ -152,9 +159,11 @@ class Explorer:
 
     def _meet(self, followers: Followers, place: int, ahead: Ahead) -> Hit | None:
         """Note the new ones of these worlds, and the first that breaks something."""
-        self._heed_memory(len(followers.parent))
+        heed_memory(self._settings.memory_mb, self._visited.bytes_for(len(followers.parent)))
         new = self._visited.add(followers.words)
         columns = ahead.meet(followers, new, keep_words=self._settings.checkpoint is not None)
+        for recovery in self._recoveries:
+            recovery.meet(columns, followers.words[0][new])
         broken = followers.broken
         broken[new] = np.minimum(broken[new], self._verdicts(columns))
         self._count(followers, ahead, place)
@@ -192,12 +201,6 @@ class Explorer:
         stuck = ended[~self._expander.is_cut([column[ended] for column in worlds])]
         return int(stuck[0]) if stuck.size else None
 
-    def _heed_memory(self, more: int) -> None:
-        if self._settings.memory_mb is not None:
-            needed = resident_mb() + self._visited.bytes_for(more) / (1 << 20)
-            if needed > self._settings.memory_mb:
-                raise _MemoryUsedUp(f"the {self._settings.memory_mb} MiB of memory are used up")
-
     def _refusal(self) -> str | None:
         """Why the spec allows no symmetry, as far as smaller bounds tell."""
         bounds = self._worlds.bounds
@@ -207,7 +210,19 @@ class Explorer:
         rows.run()
         return refusal(self._worlds.spec, bounds, rows._tables)
 
-    def _finding(self, hit: Hit) -> Finding:
+    def _lost(self) -> Hit | None:
+        """The first world that cannot recover; later levels are forgotten."""
+        for recovery in self._recoveries:
+            lost = recovery.first_lost([1, *map(len, self._levels)])
+            if lost is not None:
+                depth, place = lost
+                del self._levels[depth:]
+                return Hit(place, recovery.asked, None)
+        return None
+
+    def _finding(self, hit: Hit | None) -> Finding | None:
+        if hit is None:
+            return None
         return retrace(self._tables, self._expander.expand, self._chosen, self._levels, hit)
 
     def _chosen(self, columns: Columns) -> Columns:
@@ -220,6 +235,10 @@ class Explorer:
         folder, settings = self._settings.checkpoint, self._settings
         if folder is None:
             return None
+        if self._recoveries:
+            raise CheckpointError(
+                f"{folder}: what asks for recovery cannot be kept, only run whole"
+            )
         how = {"words": settings.words, "symmetry": settings.symmetry}
         checkpoint = Checkpoint(folder, self._worlds, self._properties, how)
         if checkpoint.exists() and not settings.resume:
@@ -261,6 +280,7 @@ class Explorer:
 
     def _result(self, finding: Finding | None, stopped: str | None) -> Exploration:
         audit = self._audit
+        kept = self._visited.bytes_kept + sum(level.bytes_kept for level in self._levels)
         return Exploration(
             self._counts.worlds,
             self._counts.steps,
@@ -272,24 +292,5 @@ class Explorer:
             premises={one: audit.premises[one] for one in audit.properties if not one.sometimes},
             witnessed=tuple(audit.witnessed),
             stopped=stopped,
-            reach=self._reach(),
+            reach=reach(self._tables, self._settings, self._counts, kept),
         )
-
-    def _reach(self) -> Reach:
-        rows, words, counts = self._tables.spec, self._settings.words, self._counts
-        return Reach(
-            self._tables.row_count,
-            rows.calls,
-            rows.branches,
-            len(self._tables.locals),
-            (counts.weighed_worlds, counts.weighed_steps),
-            bits=64 * words,
-            odds=collision_odds(counts.worlds, words),
-            jobs=self._settings.jobs,
-            symmetry=self._symmetry is not None,
-            kept_bytes=self._visited.bytes_kept + sum(level.bytes_kept for level in self._levels),
-        )
-
-
-class _MemoryUsedUp(Exception):  # noqa: N818  it ends a search, and is no error
-    pass

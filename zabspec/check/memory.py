@@ -22,3 +22,13 @@ def resident_mb() -> float:
         return peak_mb()
     pages = int(_STATM.read_text(encoding="ascii").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / (1024 * 1024)
+
+
+class MemoryUsedUp(Exception):  # noqa: N818  it ends a search, and is no error
+    """An exploration needs more memory than it may have; the text says how much that is."""
+
+
+def heed_memory(allowed_mb: int | None, more: int) -> None:
+    """Raise MemoryUsedUp if so many bytes more are not allowed. allowed_mb: None for no end."""
+    if allowed_mb is not None and resident_mb() + more / (1 << 20) > allowed_mb:
+        raise MemoryUsedUp(f"the {allowed_mb} MiB of memory are used up")

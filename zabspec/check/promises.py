@@ -10,13 +10,14 @@ from itertools import pairwise
 from zabspec.check import abstract
 from zabspec.check.abstract import AtomicBroadcast
 from zabspec.check.outcomes import AnyServer, Outcome, written
-from zabspec.check.properties import NOT_STUCK, Answer, always, every_step
+from zabspec.check.properties import NOT_STUCK, Answer, always, every_step, recoverable
 from zabspec.check.sights import (
     applied_by,
     broadcast_by,
     broadcasting,
     durable_on,
     held_when_ready,
+    led_by,
     made_ready,
     ready_in,
     rewritten,
@@ -234,6 +235,17 @@ def committed_is_durable(servers: Servers, monitor: AtomicBroadcast, ensemble: E
 def refines(outcome: Outcome, monitor: AtomicBroadcast) -> Answer:
     """See `zabspec.check.abstract`."""
     return abstract.follow(monitor, outcome)[1] is None if outcome.shown else None
+
+
+@recoverable("a quorum comes to be led once there are no more faults", looks_at=led_by)
+def quorum_is_led(servers: Servers, ensemble: Ensemble) -> Answer:
+    """An established leader, and with it a quorum that is up to date. Asked for by name."""
+    led = [(one.sid, led_by(one)) for one in servers]
+    return any(
+        ensemble.is_quorum(sid for sid, by in led if by == leader)
+        for leader in {by for _, by in led if by}
+        if (leader, leader) in led
+    )
 
 
 PROMISES = (

@@ -8,6 +8,7 @@ A property is a function whose mark is a true sentence. What it reads is what it
     servers, monitor        a whole world
     outcome                 what an event did to one server
     outcome, monitor        the same, beside the abstract broadcast before it
+    servers                 a whole world that others must be able to reach (`recoverable`)
 
 and, if it likes, `ensemble` behind these. It may say what it looks at of a server (or an outcome):
 a function from that to a value, equal for those between which the property makes no difference, and
@@ -31,6 +32,7 @@ Predicate = TypeVar("Predicate", bound=Callable[..., Answer])
 Look = Callable[[Any], Hashable]
 
 IN_WORLDS = (("server",), ("server", "other"), ("server", "monitor"), ("servers", "monitor"))
+BEYOND_WORLDS = (("servers",),)
 IN_STEPS = (("outcome",), ("outcome", "monitor"))
 
 
@@ -89,6 +91,16 @@ def sometimes(
     return lambda function: _property(
         sentence, function, looks_at, IN_WORLDS + IN_STEPS, sometimes=True
     )
+
+
+def recoverable(
+    sentence: str, looks_at: Look = _whole
+) -> Callable[[Callable[..., Answer]], Property]:
+    """Mark what can be reached from every world, with no further fault: True where it has been.
+
+    An exploration over tables looks for it, and keeps every step to do so: it is asked for by name.
+    """
+    return lambda function: _property(sentence, function, looks_at, BEYOND_WORLDS)
 
 
 def _property(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from zabspec.check.outcomes import AnyServer, Outcome
 from zabspec.protocol.effects import Broadcast, Ready, Write
-from zabspec.protocol.state import History, Phase, Txn, Zxid
+from zabspec.protocol.state import Follower, History, Leader, Phase, Txn, Zxid
 
 
 def applied_by(server: AnyServer) -> History | None:
@@ -67,3 +67,13 @@ def ready_in(outcome: Outcome) -> list[int]:
 def broadcast_by(outcome: Outcome) -> list[Txn]:
     """The transactions that an outcome broadcasts."""
     return [effect.txn for effect in outcome.effects if isinstance(effect, Broadcast)]
+
+
+def led_by(server: AnyServer) -> int:
+    """Who leads a server that serves: itself, or another; 0 if it does not serve."""
+    role = server.role
+    if role.phase is not Phase.BROADCAST:
+        return 0
+    if isinstance(role, Leader):
+        return server.sid
+    return role.connection.peer if isinstance(role, Follower) else 0
