@@ -11,10 +11,10 @@ import pytest
 
 from zabspec import cli_check
 from zabspec.check import model as models
-from zabspec.check.model import Holds, Model, load_models, shipped
-from zabspec.check.promises import committed_is_durable
 from zabspec.check.exploration import Progress
 from zabspec.check.explore import Report
+from zabspec.check.model import Holds, Model, load_models, shipped
+from zabspec.check.promises import committed_is_durable
 from zabspec.check.settings import Settings
 from zabspec.cli import main
 from zabspec.conform.trace import check_trace
@@ -195,9 +195,7 @@ def test_an_interrupted_check_says_what_was_done(run: Run, monkeypatch: pytest.M
     code, said, errors = run("check", "paper-stale-ack", "paper-2-2-2-0", "paper-3-1-1-0")
 
     assert code == 130
-    assert errors == [
-        "zabspec: interrupted; 1 of 3 models had answered, paper-2-2-2-0 was at depth 11"
-    ]
+    assert errors == ["zabspec: interrupted; 1 models had answered, paper-2-2-2-0 was at depth 11"]
     assert any(line.startswith("paper-stale-ack") and "broken" in line for line in said)
     assert any(line.startswith("paper-2-2-2-0") and "incomplete" in line for line in said)
 
@@ -504,3 +502,70 @@ def test_a_reader_that_leaves_early_is_no_error() -> None:
 
     assert errors == b""
     assert piped.returncode == 141
+
+
+# explorations
+
+
+def test_other_bounds_are_asked_and_nothing_is_expected(run: Run) -> None:
+    code, said, _ = run("check", "paper-3-1-1-0", "--servers", "2", "--restarts", "1", "--json")
+
+    (answer,) = json.loads("\n".join(said))
+    assert code == 0
+    assert (answer["bounds"]["servers"], answer["bounds"]["crashes"]) == (2, 1)
+    assert answer["verdict"] == "holds"
+
+
+def test_a_bug_within_other_bounds_is_a_finding(run: Run) -> None:
+    code, said, _ = run("check", "paper-stale-ack", "--txns", "2", "--jobs", "2", "--wide")
+
+    assert code == 1
+    assert any(line.startswith("paper-stale-ack") and "broken" in line for line in said)
+    assert any("128 bits" in line for line in said)
+
+
+def test_an_exploration_that_memory_ends_says_what_it_covered(run: Run) -> None:
+    code, said, _ = run("check", "paper-3-1-1-0", "--memory", "1")
+
+    assert code == 1
+    assert "  stopped: the 1 MiB of memory are used up; every world up to depth 0 was met" in said
+
+
+def test_symmetry_says_what_its_worlds_stand_for(run: Run) -> None:
+    code, said, _ = run("check", "paper-3-1-1-0", "--symmetry")
+
+    assert code == 0
+    assert "stand for 26,962 worlds and 62,169 steps" in " ".join(" ".join(said).split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["baseline-3-1-1-0", "--symmetry"], "no symmetry: the election of baseline prefers"),
+        (["--resume", "paper-3-1-1-0"], "--resume goes with --checkpoint DIR"),
+        (["--checkpoint", "kept"], "bounds and --checkpoint go with one MODEL"),
+        (["--txns", "2"], "bounds and --checkpoint go with one MODEL"),
+        (["paper-3-1-1-0", "--servers", "1"], "Invalid value for '--servers'"),
+        (["paper-3-1-1-0", "--jobs", "0"], "Invalid value for '--jobs'"),
+    ],
+)
+def test_what_cannot_be_explored_is_refused_in_one_line(
+    run: Run, arguments: list[str], line: str
+) -> None:
+    code, _, errors = run("check", *arguments)
+
+    assert code == 2
+    assert len(errors) == 1
+    assert line in errors[0]
+
+
+def test_a_kept_exploration_is_resumed_by_the_command_line(run: Run, tmp_path: Path) -> None:
+    kept = ["check", "paper-3-1-1-0", "--json", "--checkpoint", str(tmp_path / "kept")]
+    first = run(*kept)
+    refused = run(*kept)
+    again = run(*kept, "--resume")
+
+    assert (first[0], refused[0], again[0]) == (0, 2, 0)
+    assert "it holds a checkpoint" in refused[2][0]
+    answers = [json.loads("\n".join(said))[0] for _, said, _ in (first, again)]
+    assert answers[0]["worlds"] == answers[1]["worlds"] == 26_962

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import click
 
+from zabspec.check.checkpoint import CheckpointError
 from zabspec.check.model import load_models
 from zabspec.check.script import ScriptError
 from zabspec.cli_check import check
+from zabspec.cli_diff import diff
 from zabspec.cli_input import Exit, hold, recordings_in, spec_called
 from zabspec.cli_runs import replay, walk
 from zabspec.conform.recording import RecordingError
@@ -51,6 +53,7 @@ def commands(context: click.Context) -> int:
       zabspec models                  what is asked, and the answers expected
       zabspec check paper-stale-ack   find a seeded bug: the shortest run, as a script
       zabspec rules                   the protocol as a table
+      zabspec diff fine coarse        the shortest run that tells two specs apart
 
     \b
     Exit codes: 0 as expected, 1 a finding that was not expected, 2 bad input,
@@ -130,6 +133,7 @@ def trace(files: tuple[Path, ...], *, as_json: bool, release: str | None) -> int
 
 
 commands.add_command(check)
+commands.add_command(diff)
 commands.add_command(walk)
 commands.add_command(replay)
 
@@ -146,7 +150,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _end(f"{error.format_message()} (see {asked} --help)", Exit.BAD_INPUT)
     except click.ClickException as error:
         return _end(error.format_message(), Exit.BAD_INPUT)
-    except (ScriptError, RecordingError, SpecError) as error:
+    except (ScriptError, RecordingError, SpecError, CheckpointError) as error:
         return _end(str(error), Exit.BAD_INPUT)
     except OSError as error:
         return _end(f"{error.filename or 'output'}: {error.strerror}", Exit.BAD_INPUT)

@@ -73,24 +73,25 @@ def check(  # noqa: PLR0913  one for each option
     Exit codes: 0 all as expected, 1 something unexpected (its script is told),
       2 bad input, 130 interrupted (what was asked until then is said).
     """
-    if names and also_slow:
-        raise click.UsageError("--all goes without MODEL: a model that is named is asked anyway")
-    models = models_called(names) if names else _models(also_slow=also_slow)
-    if (bounds or settings.checkpoint) and len(names) != 1:
-        raise click.UsageError("bounds and --checkpoint go with one MODEL")
-    answers = _ask_all([_within(model, bounds) for model in models], settings)
-    if folder is not None:
-        _write_scripts(folder, answers)
-    if as_json:
-        _say_json(answers)
-    else:
-        _say(answers, with_scripts=bool(names))
+    answers = _answers(names, bounds, settings, also_slow=also_slow)
+    _tell(answers, folder, as_json=as_json, with_scripts=bool(names))
     if answers[-1].found.stopped == INTERRUPTED:
-        raise click.Abort(_so_far(answers, len(models)))
+        raise click.Abort(_so_far(answers))
     as_expected = all(answer.as_expected for answer in answers)
     if not names and not as_json:
         as_expected &= _hold_recordings(left_out=[] if also_slow else _slow_models())
     return Exit.AS_EXPECTED if as_expected else Exit.FINDING
+
+
+def _answers(
+    names: Sequence[str], bounds: Mapping[str, int], settings: Settings, *, also_slow: bool
+) -> list[Answer]:
+    if names and also_slow:
+        raise click.UsageError("--all goes without MODEL: a model that is named is asked anyway")
+    models = models_called(names) if names else _models(also_slow=also_slow)
+    if (bounds or settings.checkpoint) and len(models) != 1:
+        raise click.UsageError("bounds and --checkpoint go with one MODEL")
+    return _ask_all([_within(model, bounds) for model in models], settings)
 
 
 def _models(*, also_slow: bool) -> list[Model]:
@@ -132,11 +133,22 @@ def _reporter(title: str, line: ProgressLine) -> Report:
     return report
 
 
-def _so_far(answers: Sequence[Answer], models: int) -> str:
+def _tell(
+    answers: Sequence[Answer], folder: Path | None, *, as_json: bool, with_scripts: bool
+) -> None:
+    if folder is not None:
+        _write_scripts(folder, answers)
+    if as_json:
+        _say_json(answers)
+    else:
+        _say(answers, with_scripts=with_scripts)
+
+
+def _so_far(answers: Sequence[Answer]) -> str:
     last = answers[-1]
     return (
-        f"interrupted; {len(answers) - 1} of {models} models had answered, {last.model.name} was at"
-        f" depth {last.found.depth}"
+        f"interrupted; {len(answers) - 1} models had answered, {last.model.name} was at depth"
+        f" {last.found.depth}"
     )
 
 

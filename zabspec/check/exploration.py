@@ -84,6 +84,11 @@ class Exploration:
     stopped: str | None = None
     reach: Reach | None = None
 
+    @property
+    def stands_for(self) -> tuple[int, int]:
+        """Worlds and steps, as they would be counted without symmetry."""
+        return (self.worlds, self.steps) if self.reach is None else self.reach.weighed
+
 
 def reach(tables: Tables, settings: Settings, counts: Counts, kept_bytes: int) -> Reach:
     """What an exploration saw of a spec, from its tables."""

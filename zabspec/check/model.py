@@ -112,8 +112,9 @@ def _surprises(model: Model, found: Exploration) -> Iterator[str]:
     if found.finding is not None:
         yield f'broke "{found.finding.promise.sentence}" at depth {found.depth}'
         return
-    for name in ("worlds", "steps", "depth"):
-        expected, counted = getattr(model.expected, name), getattr(found, name)
+    counts = dict(zip(("worlds", "steps", "depth"), (*found.stands_for, found.depth), strict=True))
+    for name, counted in counts.items():
+        expected = getattr(model.expected, name)
         if expected != counted:
             yield f"expected {expected} {name}, counted {counted}"
     for witness in model.witnesses:
