@@ -19,12 +19,12 @@ import subprocess
 import sys
 import time
 from importlib.metadata import version
-from pathlib import Path
 
 from attrs import frozen
+from machine import processor
 
-from zabspec.check.model import load_models
 from zabspec.check.exploration import Exploration
+from zabspec.check.model import load_models
 from zabspec.check.search import Search
 from zabspec.check.world import Worlds
 
@@ -128,14 +128,6 @@ def print_machine() -> None:
         f"versions  Python {platform.python_version()} ({platform.python_implementation()}),"
         f" attrs {version('attrs')}, zabspec {version('zabspec')}"
     )
-
-
-def processor() -> str:
-    """Its name, where the system tells."""
-    told = Path("/proc/cpuinfo")
-    names = told.read_text(encoding="utf-8").splitlines() if told.exists() else []
-    found = [line.partition(":")[2].strip() for line in names if line.startswith("model name")]
-    return found[0] if found else platform.processor() or platform.machine()
 
 
 def print_model(name: str, runs: list[Run]) -> None:

@@ -54,6 +54,13 @@ MODELS = (
         BASELINE,
         Bounds(servers=3, txns=2, lost_links=1, elections=3),
         Holds(worlds=652_422, steps=2_491_429, depth=49),
+    ),
+    Model(
+        "baseline-3-2-1-1",
+        QUESTION,
+        BASELINE,
+        Bounds(servers=3, txns=2, lost_links=1, crashes=1, elections=3),
+        Holds(worlds=18_882_017, steps=70_008_228, depth=69),
         slow=True,
     ),
     Model(
@@ -62,7 +69,6 @@ MODELS = (
         BASELINE,
         Bounds(servers=3, txns=1, lost_links=1, crashes=1, elections=3),
         Holds(worlds=2_283_577, steps=6_699_594, depth=63),
-        slow=True,
     ),
     Model(
         "fine-3-1-1-0",
@@ -77,6 +83,5 @@ MODELS = (
         FINE,
         Bounds(servers=3, txns=1, lost_links=1, crashes=1, elections=2),
         Holds(worlds=1_850_588, steps=6_314_033, depth=59),
-        slow=True,
     ),
 )

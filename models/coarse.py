@@ -28,6 +28,5 @@ MODELS = (
         Bounds(servers=3, txns=1, lost_links=1, crashes=1, elections=3),
         Holds(worlds=1_527_539, steps=3_899_311, depth=60),
         witnesses=(seen.epoch_only,),
-        slow=True,
     ),
 )

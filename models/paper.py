@@ -51,6 +51,21 @@ MODELS = (
         Holds(worlds=26_962, steps=62_169, depth=28),
     ),
     Model(
+        "paper-3-2-1-1",
+        QUESTION,
+        PAPER,
+        Bounds(servers=3, txns=2, lost_links=1, crashes=1, elections=3),
+        Holds(worlds=4_383_126, steps=11_595_276, depth=45),
+    ),
+    Model(
+        "paper-3-2-2-1",
+        QUESTION,
+        PAPER,
+        Bounds(servers=3, txns=2, lost_links=2, crashes=1, elections=4),
+        Holds(worlds=92_498_465, steps=260_014_254, depth=54),
+        slow=True,
+    ),
+    Model(
         "paper-3-2-1-0",
         QUESTION,
         PAPER,

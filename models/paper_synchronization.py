@@ -109,7 +109,6 @@ MODELS = (
         PAPER.but("paper-epoch-then-history", follower_accepts_history=epoch_then_history),
         Bounds(servers=3, txns=1, lost_links=1, crashes=1, elections=3),
         Broken(promises.nothing_committed_is_truncated, 22),
-        slow=True,
     ),
     Model(
         "paper-history-without-epoch",
@@ -117,7 +116,6 @@ MODELS = (
         PAPER.but("paper-history-without-epoch", follower_accepts_history=history_without_epoch),
         Bounds(servers=3, txns=1, crashes=2, elections=3),
         Broken(promises.nothing_committed_is_truncated, 20),
-        slow=True,
     ),
     Model(
         "paper-epoch-without-history",

@@ -17,7 +17,6 @@ MODELS = (
         Bounds(servers=3, txns=2, lost_links=1, elections=2, window=1),
         Holds(worlds=192_765, steps=533_147, depth=44),
         witnesses=(seen.before_log,),
-        slow=True,
     ),
     Model(
         "snap-forced",
@@ -42,6 +41,5 @@ MODELS = (
         Bounds(servers=3, txns=3, lost_links=1, elections=2),
         Holds(worlds=985_006, steps=2_948_578, depth=51),
         witnesses=(seen.another_epoch,),
-        slow=True,
     ),
 )

@@ -139,7 +139,6 @@ MODELS = (
         ),
         Bounds(servers=3, txns=2, lost_links=2, elections=1),
         Broken(promises.reads_never_go_back, 39),
-        slow=True,
     ),
     Model(
         "zab-claims-unapplied",
@@ -154,7 +153,6 @@ MODELS = (
         COARSE.but("zab-epoch-then-history", learner_accepts_leader=epoch_then_history),
         Bounds(servers=3, txns=1, lost_links=1, crashes=1, elections=3),
         Broken(promises.nothing_committed_is_truncated, 26),
-        slow=True,
     ),
     Model(
         "zab-refuses-later-log",

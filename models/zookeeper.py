@@ -56,5 +56,5 @@ MODELS = (
     _model("3.5.8", NOT_LOGGED, ONE_LINK, Broken(promises.acknowledged_is_durable, 28)),
     _model("3.8.0", LOGGED_TWICE, ONE_LINK, Broken(promises.no_gaps, 22)),
     _model("3.8.6", LOGGED_TWICE, ONE_LINK, Broken(promises.no_gaps, 22)),
-    _model("3.9.4", DIRTY_SNAPSHOT, BOTH, Broken(promises.refines, 26), slow=True),
+    _model("3.9.4", DIRTY_SNAPSHOT, BOTH, Broken(promises.refines, 26)),
 )

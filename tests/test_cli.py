@@ -66,7 +66,7 @@ def only_fast_models(monkeypatch: pytest.MonkeyPatch) -> None:
 # Help.
 
 
-@pytest.mark.parametrize("command", ["check", "models", "walk", "replay", "trace", "rules"])
+@pytest.mark.parametrize("command", ["check", "models", "walk", "replay", "trace", "rules", "diff"])
 def test_every_command_tells_how_it_ends(run: Run, command: str) -> None:
     code, said, errors = run(command, "--help")
 

@@ -11,22 +11,16 @@ from attrs import evolve
 from zabspec import check
 from zabspec.check import witnesses
 from zabspec.check.bounds import Bounds
+from zabspec.check.explore import Explorer
 from zabspec.check.model import Answer, Broken, Holds, Model, ask, load_models, load_specs
 from zabspec.check.promises import PROMISES
 from zabspec.check.properties import Property
-from zabspec.check.search import Search
 from zabspec.check.world import Worlds
 from zabspec.protocol.rules import Spec
 
 MODELS = load_models()
 GOOD = [model for model in MODELS.values() if isinstance(model.expected, Holds)]
 BUGS = [model for model in MODELS.values() if isinstance(model.expected, Broken)]
-LARGE_WITHOUT_BUG = {
-    "paper-history-without-epoch",
-    "paper-promise-after-answer-crash",
-    "zab-commits-alone",
-}
-"""Seeded bugs that are found soon, in bounds that take many seconds when there is none."""
 
 
 @cache
@@ -74,11 +68,8 @@ def _bounds_of_bugs_alone() -> Iterator[object]:
     """Where bugs are sought, and no good model says what holds without them."""
     told = {(model.spec, model.bounds) for model in GOOD}
     for spec, bounds in dict.fromkeys((_origin(bug), bug.bounds) for bug in BUGS):
-        at_these = [bug for bug in BUGS if (_origin(bug), bug.bounds) == (spec, bounds)]
-        slow = any(bug.slow or bug.name in LARGE_WITHOUT_BUG for bug in at_these)
-        marks = [pytest.mark.slow] if slow else []
         if (spec, bounds) not in told:
-            yield pytest.param(spec, bounds, id=f"{spec.name}: {bounds}", marks=marks)
+            yield pytest.param(spec, bounds, id=f"{spec.name}: {bounds}")
 
 
 @pytest.mark.parametrize("model", list(_params(GOOD)))
@@ -106,7 +97,7 @@ def test_a_seeded_bug_breaks_its_promise_by_a_run_of_the_pinned_length(model: Mo
 def test_without_its_bug_a_promise_holds_within_the_same_bounds(spec: Spec, bounds: Bounds) -> None:
     promises = _promises_of_bugs_at(spec, bounds)
 
-    found = Search(Worlds(spec, bounds), promises).run()
+    found = Explorer(Worlds(spec, bounds), promises).run()
 
     assert promises
     assert found.complete
