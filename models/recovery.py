@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from zabspec.check.bounds import Bounds
 from zabspec.check.model import Broken, Holds, Model
-from zabspec.check.promises import quorum_is_led
+from zabspec.check.promises import PROMISES, quorum_is_led
 from zabspec.protocol import paper
 from zabspec.protocol.effects import Close, Step
 from zabspec.protocol.events import LinkLost, Received
@@ -35,7 +35,7 @@ MODELS = (
         PAPER,
         Bounds(servers=3, txns=1, lost_links=1, elections=2),
         Holds(worlds=26_962, steps=62_169, depth=28),
-        promises=(quorum_is_led,),
+        promises=(*PROMISES, quorum_is_led),
     ),
     Model(
         "paper-recovers-from-crash",
@@ -43,7 +43,7 @@ MODELS = (
         PAPER,
         Bounds(servers=3, txns=1, crashes=1, elections=2),
         Holds(worlds=29_144, steps=63_165, depth=32),
-        promises=(quorum_is_led,),
+        promises=(*PROMISES, quorum_is_led),
     ),
     Model(
         "baseline-recovers",
@@ -51,7 +51,7 @@ MODELS = (
         BASELINE,
         Bounds(servers=3, txns=1, crashes=1, elections=2),
         Holds(worlds=81_966, steps=212_261, depth=45),
-        promises=(quorum_is_led,),
+        promises=(*PROMISES, quorum_is_led),
     ),
     Model(
         "paper-refuses-who-comes-back",

@@ -214,6 +214,7 @@ class Explorer:
         """The first world that cannot recover; later levels are forgotten."""
         for recovery in self._recoveries:
             lost = recovery.first_lost([1, *map(len, self._levels)])
+            self._audit.premises[recovery.asked] += self._counts.worlds
             if lost is not None:
                 depth, place = lost
                 del self._levels[depth:]
