@@ -26,5 +26,5 @@ class Settings:
     symmetry: bool = False
     checkpoint: Path | None = None
     resume: bool = False
-    every: float = 30.0
+    every: float = 10.0
     kernels: Kernels = field(factory=best)

@@ -35,8 +35,11 @@ from zabspec.conform.client_history import (
     fits,
 )
 
-LIMIT = 200_000
+LIMIT = 100_000
 """How many configurations of one path are looked at before it is left undecided."""
+
+_UNLIKELY = 3
+"""How much further an order has to come for each unanswered write that it needs."""
 
 
 @frozen
@@ -113,8 +116,8 @@ class _Search:
     session are done. What changes nothing is done as soon as it can be: doing it later would allow
     nothing more. Unanswered writes of the same request take effect in the order of their calls:
     the earlier one can stand wherever the later one can. Contents that nobody read are the same.
-    Orders that come far are tried first, and those that need few unanswered writes; one that needs
-    no fewer than another, to come to the same point, is not looked at.
+    Orders that come far and need few unanswered writes are tried first; one that needs no fewer of
+    any group than another, to come to the same point, is not looked at.
     """
 
     def __init__(self, path: str, operations: Sequence[Operation]) -> None:
@@ -133,11 +136,11 @@ class _Search:
         """None where some order explains all."""
         start = _Configuration((0,) * len(self._sessions), (0,) * len(self._groups), None)
         furthest = first = _Reached(start, None)
-        waiting: list[tuple[int, int, int, _Reached]] = [(0, 0, 0, first)]
+        waiting: list[tuple[int, int, _Reached]] = [(0, 0, first)]
         known: dict[tuple[tuple[int, ...], Node | None], list[tuple[int, ...]]] = {}
         arrived, looked_at = count(1), 0
         while waiting:
-            reached = heappop(waiting)[3]
+            reached = heappop(waiting)[2]
             self._settle(reached)
             fewer = known.setdefault((reached.at.done, reached.at.node), [])
             if any(_covers(reached.at.taken, taken) for taken in fewer):
@@ -151,8 +154,8 @@ class _Search:
             if _far(reached) == self._answered:
                 return None
             for following in self._following(reached):
-                rank = (-_far(following), sum(following.at.taken))
-                heappush(waiting, (*rank, next(arrived), following))
+                rank = _UNLIKELY * sum(following.at.taken) - _far(following)
+                heappush(waiting, (rank, next(arrived), following))
         return self._finding("not linearizable", furthest)
 
     def _needed(self, one: Operation) -> tuple[int, ...]:
