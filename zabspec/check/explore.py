@@ -55,7 +55,7 @@ class Explorer:
         self._frontier = Frontier([], np.ones(1, np.uint16))
         self._counts = Counts()
         self._looks_for_dead_ends = NOT_STUCK in self._properties
-        self._seconds_before = 0.0
+        self._seconds_before, self._waiting = 0.0, 1
         self._start = self._saved = time.perf_counter()
 
     def _use(self, tables: Tables) -> None:
@@ -118,6 +118,7 @@ class Explorer:
         ahead = Ahead()
         hit: Hit | None = None
         place, before = 0, self._counts.worlds - len(self._frontier)
+        self._waiting = len(self._frontier)
         for chunk, followers in self._followers(pool):
             stuck = self._first_stuck(chunk, followers)
             if stuck is not None:
@@ -126,6 +127,7 @@ class Explorer:
                 for recovery in self._recoveries:
                     recovery.leave(before + place, followers)
                 hit = self._meet(followers, place, ahead)
+                self._waiting += len(ahead.weights[-1]) - len(chunk[0])
                 report()
             place += len(chunk[0])
         if hit is None:
@@ -274,9 +276,8 @@ class Explorer:
 
     def _progress(self) -> Progress:
         counts, depth = self._counts, len(self._levels)
-        frontier = sum(len(piece[0]) for piece in self._frontier.pieces)
         return Progress(
-            counts.worlds, counts.steps, depth, frontier, self._seconds(), resident_mb()
+            counts.worlds, counts.steps, depth, self._waiting, self._seconds(), resident_mb()
         )
 
     def _result(self, finding: Finding | None, stopped: str | None) -> Exploration:

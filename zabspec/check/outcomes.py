@@ -123,6 +123,9 @@ def _whole(
     after = evolve(step.server, disk=written(server.disk, step.effects))
     if not spec.fused:
         return after, step.effects
+    if isinstance(event, spec.fused) and after == server:
+        name = spec.rule(server, event).name
+        return after, (*step.effects, Impossible(f"{name} leaves all that was due still to do"))
     due = [inner for inner in spec.threads(after) if isinstance(inner, spec.fused)]
     if not due:
         return after, step.effects

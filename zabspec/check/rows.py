@@ -44,7 +44,7 @@ class Rows:
         self.branches: Counter[Branch] = Counter()
         self._spec = spec
         self.inner = (Crash, *spec.fused)
-        self._answers: dict[tuple[AnyServer, Event], Step] = {}
+        self._answers: dict[tuple[AnyServer, Event], Step | Exception] = {}
         self._returned = 0
         self._watched: CodeType | None = None
 
@@ -77,7 +77,13 @@ class Rows:
             return self._ask(server, event, ensemble)
         known = self._answers.get((server, event))
         if known is None:
-            known = self._answers[server, event] = self._ask(server, event, ensemble)
+            try:
+                known = self._ask(server, event, ensemble)
+            except Exception as error:  # noqa: BLE001  what a rule raises is its answer
+                known = error
+            self._answers[server, event] = known
+        if isinstance(known, Exception):
+            raise known.with_traceback(None)
         return known
 
     def _ask(self, server: AnyServer, event: Event, ensemble: Ensemble) -> Step:

@@ -137,7 +137,7 @@ class Symmetry:
         return other
 
     def _known(self, numbers: Ints, known: Column, renaming: _Renaming, values: list[Any]) -> Ints:
-        _reach(known, len(values))
+        self._reach(known, len(values))
         missing = numbers[known.array[numbers] < 0]
         if missing.size:
             with self._tables.lock:
@@ -150,9 +150,14 @@ class Symmetry:
         found: Ints = known.array[numbers]
         return found
 
+    def _reach(self, column: Column, size: int) -> None:
+        with self._tables.lock:
+            while column.size < size:
+                column.append(-1)
+
     def _flip(self, links: Ints) -> Ints:
         tables = self._tables.link_tables
-        _reach(self._flipped, len(tables.links))
+        self._reach(self._flipped, len(tables.links))
         missing = links[self._flipped.array[links] < 0]
         if missing.size:
             with self._tables.lock:
@@ -161,11 +166,6 @@ class Symmetry:
                     self._flipped.array[number] = tables.number((back, out))
         found: Ints = self._flipped.array[links]
         return found
-
-
-def _reach(column: Column, size: int) -> None:
-    while column.size < size:
-        column.append(-1)
 
 
 def refusal(spec: Spec, bounds: Bounds, rows: Tables) -> str | None:

@@ -237,11 +237,8 @@ class Tables:
         return positive
 
     def _outcome(self, outcome: Outcome) -> int:
-        broken = self.audit.outcome(outcome)
-        before = len(self.locals)
+        broken = self.audit.outcome(outcome) + self.audit.server(outcome.after)
         after = self.local(outcome.after)
-        if after == before:
-            broken += self.audit.server(outcome.after)
         self.after.append(after)
         self.programs.append(
             [
