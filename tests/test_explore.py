@@ -24,6 +24,7 @@ from zabspec.check.explore import Explorer
 from zabspec.check.graph import state_graph
 from zabspec.check.model import Broken, Model, load_models
 from zabspec.check.promises import PROMISES, quorum_is_led
+from zabspec.check.search import Search
 from zabspec.check.settings import Settings
 from zabspec.check.symmetry import renamed
 from zabspec.check.world import World, Worlds
@@ -58,6 +59,7 @@ from pathlib import Path
 from zabspec.check.bounds import Bounds
 from zabspec.check.explore import Explorer
 from zabspec.check.promises import PROMISES
+from zabspec.check.search import Search
 from zabspec.check.settings import Settings
 from zabspec.check.world import Worlds
 from zabspec.protocol import paper
@@ -358,6 +360,11 @@ def test_recovery_agrees_with_networkx(name: str) -> None:
     lost = list(itertools.islice(naive_lost(model.spec, bounds), 1))
 
     assert (found.finding is None) == (not lost)
+
+
+def test_a_plain_search_does_not_answer_for_recovery() -> None:
+    with pytest.raises(SpecError, match="a plain search cannot tell"):
+        Search(Worlds(PAPER, SMALL), (quorum_is_led,))
 
 
 def test_what_asks_for_recovery_is_not_kept(tmp_path: Path) -> None:

@@ -139,12 +139,12 @@ class Carrier:
                         fill(int(one))
 
 
-def fingerprints(kernels: Kernels, columns: Columns, words: int = 1) -> list[Words]:
-    """Of each world, so many words of 64 bits."""
+def fingerprints(kernels: Kernels, columns: Columns, words: int = 1, seed: int = 1) -> list[Words]:
+    """Of each world, so many words of 64 bits. seed: those of another are as if drawn anew."""
     made = [np.zeros(len(columns[0]), np.uint64) for _ in range(words)]
     for word, mixed in enumerate(made):
         for place, column in enumerate(columns):
-            kernels.mix(column, 1 + place + word * len(columns), mixed)
+            kernels.mix(column, seed + place + word * len(columns), mixed)
     made[0][made[0] == 0] = 1
     return made
 

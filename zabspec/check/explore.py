@@ -99,9 +99,8 @@ class Explorer:
     def _begin(self) -> Hit | None:
         first, broken = self._tables.start()
         columns = [np.array([one], np.int32) for one in first]
+        columns = self._chosen(columns)
         words = fingerprints(self._settings.kernels, columns, self._settings.words)
-        if self._symmetry:
-            columns, words, _ = self._symmetry.chosen(columns, words)
         self._visited.add(words)
         self._unsaved = {0: words}
         self._frontier = Frontier([columns], np.ones(1, np.uint16))
@@ -156,7 +155,8 @@ class Explorer:
         followers = self._expander.expand(worlds)
         if self._symmetry is None:
             return followers
-        columns, words, weights = self._symmetry.chosen(followers.columns, followers.words)
+        columns, weights = self._symmetry.chosen(followers.columns)
+        words = fingerprints(self._settings.kernels, columns, self._settings.words)
         return evolve(followers, columns=columns, words=words, weights=weights)
 
     def _meet(self, followers: Followers, place: int, ahead: Ahead) -> Hit | None:
@@ -229,10 +229,7 @@ class Explorer:
         return retrace(self._tables, self._expander.expand, self._chosen, self._levels, hit)
 
     def _chosen(self, columns: Columns) -> Columns:
-        if self._symmetry is None:
-            return columns
-        words = fingerprints(self._settings.kernels, columns, self._settings.words)
-        return self._symmetry.chosen(columns, words)[0]
+        return columns if self._symmetry is None else self._symmetry.chosen(columns)[0]
 
     def _checkpoint(self) -> Checkpoint | None:
         folder, settings = self._settings.checkpoint, self._settings

@@ -11,17 +11,25 @@ from zabspec.check.actions import FAULTS
 from zabspec.check.audit import Audit
 from zabspec.check.exploration import Exploration, Finding, Progress
 from zabspec.check.memory import peak_mb, resident_mb
-from zabspec.check.properties import NOT_STUCK, Property
+from zabspec.check.properties import BEYOND_WORLDS, NOT_STUCK, Property
 from zabspec.check.world import Step, World, Worlds
+from zabspec.protocol.rules import SpecError
 
 REPORT_EVERY = 20_000
 """Worlds between two reports of progress."""
 
 
 class Search:
-    """One breadth-first search. It stops at the first finding, which is at the least depth."""
+    """One breadth-first search. It stops at the first finding, which is at the least depth.
+
+    Raises SpecError for a `recoverable` property, which only an exploration over tables answers.
+    """
 
     def __init__(self, worlds: Worlds, properties: Iterable[Property]) -> None:
+        properties = tuple(properties)
+        for one in properties:
+            if one.reads in BEYOND_WORLDS:
+                raise SpecError(f'a plain search cannot tell whether "{one.sentence}"; explore it')
         self._worlds = worlds
         self._audit = Audit(properties, worlds.ensemble)
         self._looks_for_dead_ends = NOT_STUCK in self._audit.properties

@@ -32,6 +32,9 @@ from zabspec.protocol.state import Connection, Ensemble, Leader, Outstanding, Se
 Sids = Mapping[int, int]
 """By each sid, another one, that takes its place."""
 
+_LOTS = 1 << 16
+"""A seed far from those of fingerprints."""
+
 
 @singledispatch
 def renamed(value: Any, sids: Sids) -> Any:  # noqa: ANN401  any part of a world
@@ -98,20 +101,27 @@ class Symmetry:
         self._flipped = Column(blank=-1)
         self.order = factorial(len(tables.ensemble.voters))
 
-    def chosen(self, worlds: Columns, words: list[Words]) -> tuple[Columns, list[Words], Ints]:
+    def chosen(self, worlds: Columns) -> tuple[Columns, Ints]:
         """For each world the one that stands for its orbit, and how many worlds the orbit has."""
-        best, best_words = [one.copy() for one in worlds], [one.copy() for one in words]
-        fixed = np.ones(len(words[0]), np.int32)
+        best = [one.copy() for one in worlds]
+        least = own = self._lots(worlds)
+        fixed = np.ones(len(own), np.int32)
         for renaming in self._renamings:
             other = self._rename(worlds, renaming)
-            other_words = fingerprints(self._tables.kernels, other, len(words))
-            fixed += other_words[0] == words[0]
-            better = other_words[0] < best_words[0]
+            lots = self._lots(other)
+            fixed += lots == own
+            better = lots < least
+            least = np.where(better, lots, least)
             for kept, new in zip(best, other, strict=True):
                 np.copyto(kept, new, where=better)
-            for word, new_word in zip(best_words, other_words, strict=True):
-                np.copyto(word, new_word, where=better)
-        return best, best_words, (self.order // fixed).astype(np.int32)
+        return best, (self.order // fixed).astype(np.int32)
+
+    def _lots(self, worlds: Columns) -> Words:
+        """What each world draws; the least of an orbit is chosen.
+
+        Not its fingerprint: what is chosen would crowd at one end of those.
+        """
+        return fingerprints(self._tables.kernels, worlds, seed=_LOTS)[0]
 
     def _all_renamings(self) -> Iterator[_Renaming]:
         servers, voters = self._tables.servers, self._tables.ensemble.voters
