@@ -96,4 +96,4 @@ class Disk(Protocol):
         """fsync: what was written to this file before survives a loss of power."""
 
     async def sync_folder(self, folder: str = "") -> None:
-        """fsync of the folder: its names survive a loss of power."""
+        """Make the names in a folder survive a loss of power: fsync of the folder."""

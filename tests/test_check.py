@@ -7,6 +7,7 @@ from attrs import evolve
 from zabspec.check.abstract import AtomicBroadcast
 from zabspec.check.actions import Deliver, Elect
 from zabspec.check.bounds import Bounds
+from zabspec.check.exploration import Progress
 from zabspec.check.graph import TooLargeError, cycles, dead_ends, goes_on, state_graph
 from zabspec.check.model import Answer, Holds, Model, load_models
 from zabspec.check.outcomes import outcomes
@@ -14,7 +15,6 @@ from zabspec.check.play import play, retell
 from zabspec.check.promises import PROMISES, no_impossibility
 from zabspec.check.properties import NOT_STUCK, Property, always, every_step, sometimes
 from zabspec.check.script import parse_script
-from zabspec.check.exploration import Progress
 from zabspec.check.search import Search
 from zabspec.check.walk import walk
 from zabspec.check.world import World, Worlds
