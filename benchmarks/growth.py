@@ -29,8 +29,8 @@ MANY = 10_000_000
 """From so many worlds on, what is kept of each is held to `MOST_KEPT`."""
 MOST_KEPT = 12
 """Bytes: a fingerprint in a table that was just enlarged takes 10, and how it came about 2."""
-SETTLED = 1_000_000
-"""From so many worlds on, the rate is held to half of what it was until then."""
+SLOWEST = {"numpy": 200_000, "numba": 400_000}
+"""Worlds a second, below which these loops may not fall over all of a large exploration."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -63,16 +63,9 @@ def complaints(run: Run) -> Iterator[str]:
     kept = run.kept_bytes / run.worlds
     if run.worlds >= MANY and kept > MOST_KEPT:
         yield f"{run.loops}: {kept:.1f} bytes kept of each of {run.worlds:,} worlds"
-    settled = next((one for one in run.samples if one.worlds >= SETTLED), None)
-    if settled is None or run.worlds == settled.worlds:
-        return
-    before = settled.worlds / settled.seconds
-    after = (run.worlds - settled.worlds) / (run.seconds - settled.seconds)
-    if after < before / 2:
-        yield (
-            f"{run.loops}: {before:,.0f} worlds a second to {settled.worlds:,}, {after:,.0f} from"
-            " there on"
-        )
+    rate = run.worlds / run.seconds
+    if run.worlds >= MANY and rate < SLOWEST[run.loops]:
+        yield f"{run.loops}: {rate:,.0f} worlds a second over {run.worlds:,} worlds"
 
 
 def write(results: Path, runs: Sequence[Run]) -> None:
