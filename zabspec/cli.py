@@ -19,7 +19,7 @@ from zabspec.cli_diff import diff
 from zabspec.cli_input import Exit, hold, recordings_in, spec_called
 from zabspec.cli_runs import replay, walk
 from zabspec.conform.recording import RecordingError
-from zabspec.protocol.releases import RELEASES
+from zabspec.conform.trace import SPECS
 from zabspec.protocol.rules import SpecError
 from zabspec.view.catalog import show_models, show_rules
 from zabspec.view.terminal import Terminal
@@ -101,8 +101,8 @@ def rules(spec: str) -> int:
 @click.option("--json", "as_json", is_flag=True, help="Say it as JSON.")
 @click.option(
     "--release",
-    type=click.Choice(list(RELEASES)),
-    help="The release whose spec each server is to keep; else all are tried.",
+    type=click.Choice(list(SPECS)),
+    help="The release whose spec each server is to keep, or baseline; else all are tried.",
 )
 def trace(files: tuple[Path, ...], *, as_json: bool, release: str | None) -> int:
     """Hold recorded runs against what every run must show, and each server against a spec.

@@ -14,6 +14,7 @@ from attrs import define, evolve, field, frozen
 from zabspec.check.outcomes import AnyServer
 from zabspec.conform.follow_explanation import End, Explanation, Steps
 from zabspec.conform.follow_forget import forget
+from zabspec.conform.follow_later import Later
 from zabspec.conform.follow_order import distinct, fewest, settle
 from zabspec.conform.follow_unseen import Unseen
 from zabspec.protocol.messages import Packet
@@ -85,7 +86,7 @@ class Follow:
         keeping: Keeping = USUAL,
     ) -> Follow:
         """Follow this server from here on."""
-        steps = Steps(spec, ensemble, ending=future.ending)
+        steps = Steps(spec, ensemble, ending=future.ending, later=Later.of(future.sent))
         unseen = Unseen(steps, future.sent, keeping.reduced)
         return cls(steps, unseen, [Explanation(server)], keeping)
 

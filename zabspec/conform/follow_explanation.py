@@ -8,6 +8,7 @@ from enum import Enum
 from attrs import define, evolve, field, frozen
 
 from zabspec.check.outcomes import AnyServer, Outcome, outcomes
+from zabspec.conform.follow_later import Later
 from zabspec.conform.follow_packets import matches
 from zabspec.protocol.effects import Close, CloseAll, Impossible, Send
 from zabspec.protocol.events import Event, LinkLost, Received
@@ -31,9 +32,11 @@ class End(Enum):
 
 Input = Packet | End
 CRASH, LIMIT, LOST, UNSENT = "crashes", "limits", "lost_links", "unsent_proposals"
-"""What may have to be assumed of a server: that it crashed, gave up, noticed a lost link, or had
-proposals in its log when it ceased to lead of which nobody was sent any."""
-_COSTS: Mapping[str, int] = {CRASH: 3, LIMIT: 3, LOST: 2, UNSENT: 2}
+SAVED = "saved_snapshots"
+"""What may have to be assumed of a server: that it crashed, gave up, noticed a lost link, had
+proposals in its log when it ceased to lead of which nobody was sent any, or had saved a snapshot,
+so that its window began there once it had loaded its disk."""
+_COSTS: Mapping[str, int] = {CRASH: 3, LIMIT: 3, LOST: 2, UNSENT: 2, SAVED: 2}
 FORWARDED = (Proposal, Commit, Inform)
 LEFT = -1
 """How much was read of a connection that the server closed: nothing more will be."""
@@ -112,7 +115,8 @@ class Steps:
     """How explanations go on. inputs: per connection all that could be read so far.
 
     ended: the connections on which nothing more will be seen. ending: those that are known to end.
-    impossible: what rules called impossible since it was last cleared.
+    later: what all that it sends tells. impossible: what rules called impossible since it was last
+    cleared.
     """
 
     spec: Spec
@@ -120,6 +124,7 @@ class Steps:
     inputs: dict[Connection, list[Input]] = field(factory=dict)
     ended: set[Connection] = field(factory=set)
     ending: frozenset[Connection] = frozenset()
+    later: Later = field(factory=Later)
     impossible: list[tuple[str, str]] = field(factory=list)
 
     def unread(self, one: Explanation, connection: Connection) -> Sequence[Input]:

@@ -13,7 +13,7 @@ from attrs import evolve
 from zabspec.conform.follow_explanation import LEFT, Explanation, Steps
 from zabspec.protocol.events import LogSynced, TxnApplied
 from zabspec.protocol.messages import Ack
-from zabspec.protocol.state import Connection, Follower, Leader, Observer, Phase, Txn, Zxid
+from zabspec.protocol.state import Connection, Follower, Leader, Observer, Phase, Stage, Txn, Zxid
 
 KEPT_BACK = 4
 """How many of the steps that a thread may take late are really left to be taken late."""
@@ -23,8 +23,8 @@ def settle(steps: Steps, one: Explanation) -> Explanation:
     """The same, when it has done at once what may as well be done at once.
 
     A learner applies what is committed, and reads all but the last few packets of its leader once
-    it is up to date. A leader reads ACKs that change nothing any more; its threads are at most
-    `KEPT_BACK` transactions behind.
+    it is up to date. A leader that serves reads ACKs of NEWLEADER, and those that change nothing
+    any more; its threads are at most `KEPT_BACK` transactions behind.
     """
     role = one.server.role
     if isinstance(role, Leader):
@@ -59,11 +59,23 @@ def _leader_reads(steps: Steps, one: Explanation) -> Explanation:
         found = steps.next_input(one, connection)
         while isinstance(found, Ack) and found.zxid <= newest:
             later = steps.read(one, connection)
-            if later is None or (later.server, later.unseen) != (one.server, one.unseen):
+            if later is None or not (_is_same(one, later) or _is_accepted(one, connection)):
                 break
             one = later
             found = steps.next_input(one, connection)
     return one
+
+
+def _is_same(one: Explanation, later: Explanation) -> bool:
+    return (later.server, later.unseen) == (one.server, one.unseen)
+
+
+def _is_accepted(one: Explanation, connection: Connection) -> bool:
+    """Whether an ACK from there is of NEWLEADER: what is proposed later may overtake UPTODATE."""
+    role = one.server.role
+    if not isinstance(role, Leader) or not role.knows(connection):
+        return False
+    return role.learner(connection).stage is Stage.SYNCING
 
 
 def newest_proposed(one: Explanation) -> Zxid:
@@ -146,18 +158,31 @@ def _stands_for(steps: Steps, one: Explanation, other: Explanation) -> bool:
     if ahead is None or behind < 0:
         return False
     reached = _silently(steps, one, ahead, behind)
-    return reached is not None and reached.server == other.server and reached.read == other.read
+    if reached is not None and to_apply(reached) > to_apply(other):
+        reached = _applies(steps, reached, to_apply(other))
+    return reached is not None and reached.server == other.server and _has_read(reached, other)
 
 
 def _reads_ahead(one: Explanation, other: Explanation) -> dict[Connection, int] | None:
-    """What `other` has read more; None if it has read less of some connection."""
+    """What `other` has read more; None if it has read less of some connection.
+
+    What `other` has closed, `one` may have open still: it need not read it.
+    """
     mine, ahead = dict(one.read), {}
     for connection, count in other.read:
         more = count - mine.pop(connection, 0)
-        if more < 0 or (count == LEFT and more):
+        if count == LEFT:
+            continue
+        if more < 0:
             return None
         ahead[connection] = more
     return None if any(count != 0 for count in mine.values()) else ahead
+
+
+def _has_read(one: Explanation, other: Explanation) -> bool:
+    """Whether both have read the same of what `other` has not closed."""
+    read = dict(one.read)
+    return all(count in (LEFT, read.get(connection, 0)) for connection, count in other.read)
 
 
 def _silently(

@@ -18,6 +18,10 @@ from zabspec.conform.recording import Recording, read_recording
 from zabspec.conform.wire import WIRE_CHECKS, WirePass, pass_over
 from zabspec.conform.wire_check import WireCheck
 from zabspec.protocol.releases import RELEASES
+from zabspec.protocol.zab import FINE
+
+SPECS = {**RELEASES, "baseline": FINE}
+"""What servers can be held to: what a release does, or the protocol done right."""
 
 
 @frozen
@@ -54,12 +58,13 @@ def check_trace(
 ) -> TraceResult:
     """Hold a recording against what the wire must show, and then against the releases' specs.
 
-    release: the only one to hold it against; None = each of them. Raises RecordingError if the file
+    release: the only one of `SPECS` to hold it against; None = each release, and, where the folder
+    does not say that it is of a release, the baseline. Raises RecordingError if the file
     is no recording, KeyError if there is no such release.
     """
-    tried = list(RELEASES) if release is None else [release]
-    specs = {name: RELEASES[name] for name in tried}
+    known = dict(SPECS) if release is None else {release: SPECS[release]}
     recording = read_recording(path)
+    specs = {name: spec for name, spec in known.items() if release or _may_be(recording, name)}
     wire = pass_over(recording.records, checks)
     if wire.refusal is not None:
         return _refused_by_wire(recording, wire)
@@ -68,6 +73,11 @@ def check_trace(
     explaining = tuple(name for name, one in verdicts.items() if one.refused is None)
     shown = verdicts[_shown(recording, verdicts, explaining)]
     return _result(recording, wire, shown, explaining)
+
+
+def _may_be(recording: Recording, name: str) -> bool:
+    """Whether servers that keep to this may have made it: no release is the baseline."""
+    return name in RELEASES or recording.release is None
 
 
 def _shown(recording: Recording, verdicts: Mapping[str, Verdict], explaining: Sequence[str]) -> str:
