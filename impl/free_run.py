@@ -33,7 +33,7 @@ class Size:
 
     voters: int = 3
     observers: int = 0
-    clients: int = 4
+    clients: int = 6
     paths: int = 3
     is_varied: bool = False
 
@@ -73,6 +73,10 @@ class FreeRun:
         """Make choices until so many events have happened in all."""
         while self.events < events:
             self._run.choose()
+
+    def calm_down(self) -> None:
+        """No faults from now on."""
+        self._run.calm_down()
 
     def end(self) -> None:
         """Look at what nobody handled, and end the simulation of all servers."""

@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from random import Random
 
-from attrs import asdict, define, frozen
+from attrs import define, field
 
-from impl.client_records import CreateRequest, DeleteRequest, ReadRequest, SetDataRequest
 from impl.errors import ErrorCode
-from impl.jute import JuteReader
-from impl.records import OPEN_ACL_UNSAFE, encode_record
+from impl.records import encode_record
 from impl.simulated_events import (
     ClientAsked,
     Event,
@@ -23,64 +21,34 @@ from impl.simulated_events import (
     SessionReopened,
     SessionTouched,
 )
-from impl.simulated_observations import ClientAnswered, Observation, ProcessEnded
+from impl.simulated_observations import ClientAnswered, Observation, ProcessEnded, RoleEnded
+from impl.simulated_requests import Asking, Operation, chosen
 from impl.transactions import CreateSessionTxn, OpCode
+
+__all__ = ["Operation", "SimulatedClients"]
 
 TIMEOUT = 40_000
 """Of a session, in milliseconds."""
 
-_ANY_VERSION = -1
+_TOUCHES = 0.1
+"""How often a client sends a ping in place of a request."""
 _LOST = frozenset({ErrorCode.CONNECTION_LOSS, ErrorCode.SESSION_MOVED})
 
 
 @define(eq=False)
-class Operation:
-    """One thing that a client asked for, and what came of it.
-
-    number: names it. name: session, reopen, create, set, delete or get. written: what a create or
-    set writes. invoked, returned: at which event; returned None = never answered, and it may have
-    been done, or be done later, or not. error: 0, or an `ErrorCode`. zxid: of the answer.
-    found: what a get read; None if nothing.
-    """
-
-    number: int
-    client: int
-    session: int
-    server: int
-    name: str
-    path: str | None
-    written: str | None
-    invoked: int
-    returned: int | None = None
-    error: int | None = None
-    zxid: int | None = None
-    found: str | None = None
-
-    def to_json(self) -> dict[str, object]:
-        """As a JSON object."""
-        return asdict(self)
-
-
-@define(eq=False)
 class _Client:
-    """server: whom it is connected to; None = nobody. asked: what it waits for."""
+    """server: whom it is connected to; None = nobody. asked: what it waits for.
+
+    last_zxid: the largest that its session was told. versions: by path, as last seen.
+    """
 
     number: int
     session: int = 0
     server: int | None = None
     asked: Operation | None = None
     cxid: int = 0
-
-
-@frozen
-class _Asking:
-    """What to ask: the operation, its code and its body."""
-
-    name: str
-    kind: OpCode
-    path: str
-    written: str | None
-    body: bytes
+    last_zxid: int = 0
+    versions: dict[str, int] = field(factory=dict)
 
 
 class SimulatedClients:
@@ -107,61 +75,53 @@ class SimulatedClients:
         elif random.random() < _TOUCHES:
             self._happen(client.server, SessionTouched(client.session, TIMEOUT))
         else:
-            self._ask(client, client.server, self._chosen(random))
+            number = len(self.history) + 1
+            self._ask(client, client.server, chosen(random, self._paths, client.versions, number))
 
     def watch(self, sid: int, event: Event, seen: Sequence[Observation]) -> None:
-        """Notice answers, and servers that are gone."""
+        """Notice answers, and servers that are gone, or have left their role."""
         self._events += 1
         for one in seen:
             if isinstance(one, ClientAnswered):
                 self._answered(one)
-            elif isinstance(one, ProcessEnded):
+            elif isinstance(one, RoleEnded | ProcessEnded):
                 self._gone(sid)
         if isinstance(event, Killed | PowerLost):
             self._gone(sid)
 
     def _connect(self, client: _Client, server: int) -> None:
+        body = encode_record(CreateSessionTxn(TIMEOUT))
         if client.session:
-            number = self._asks(client, server, "reopen", None, None)
-            self._happen(server, SessionReopened(number, client.session, TIMEOUT))
+            number = self._asks(client, server, Asking("reopen", OpCode.CREATE_SESSION))
+            reopened = SessionReopened(number, client.session, TIMEOUT, client.last_zxid)
+            self._happen(server, reopened)
         else:
-            number = self._asks(client, server, "session", None, None)
-            body = encode_record(CreateSessionTxn(TIMEOUT))
+            number = self._asks(client, server, Asking("session", OpCode.CREATE_SESSION, body))
             self._happen(server, ClientAsked(number, 0, 0, OpCode.CREATE_SESSION, body))
 
-    def _ask(self, client: _Client, server: int, asking: _Asking) -> None:
+    def _ask(self, client: _Client, server: int, asking: Asking) -> None:
         client.cxid += 1
-        number = self._asks(client, server, asking.name, asking.path, asking.written)
+        number = self._asks(client, server, asking)
         asked = ClientAsked(number, client.session, client.cxid, asking.kind, asking.body)
         self._happen(server, asked)
 
-    def _asks(
-        self, client: _Client, server: int, name: str, path: str | None, written: str | None
-    ) -> int:
+    def _asks(self, client: _Client, server: int, asking: Asking) -> int:
         number = len(self.history) + 1
         client.asked = Operation(
-            number, client.number, client.session, server, name, path, written, self._events
+            number,
+            client.number,
+            client.session,
+            server,
+            asking.name,
+            asking.path,
+            asking.written,
+            asking.expected,
+            self._events,
+            is_ephemeral=asking.is_ephemeral,
         )
         self.history.append(client.asked)
         self._waiting[number] = client
         return number
-
-    def _chosen(self, random: Random) -> _Asking:
-        path = random.choice(self._paths)
-        written = f"w{len(self.history) + 1}"
-        match random.choice(("create", "set", "set", "get", "get", "get", "delete")):
-            case "create":
-                created = CreateRequest(path, written.encode(), OPEN_ACL_UNSAFE, 0)
-                return _Asking("create", OpCode.CREATE, path, written, encode_record(created))
-            case "set":
-                body = encode_record(SetDataRequest(path, written.encode(), _ANY_VERSION))
-                return _Asking("set", OpCode.SET_DATA, path, written, body)
-            case "delete":
-                body = encode_record(DeleteRequest(path, _ANY_VERSION))
-                return _Asking("delete", OpCode.DELETE, path, None, body)
-            case _:
-                body = encode_record(ReadRequest(path, watch=False))
-                return _Asking("get", OpCode.GET_DATA, path, None, body)
 
     def _answered(self, answer: ClientAnswered) -> None:
         client = self._waiting.pop(answer.number, None)
@@ -174,16 +134,16 @@ class SimulatedClients:
             return
         operation.returned = self._events
         operation.error, operation.zxid = answer.error, answer.zxid
+        client.last_zxid = max(client.last_zxid, answer.zxid)
         if operation.name == "session":
             client.session = operation.session = answer.session
-        elif operation.name == "get" and answer.answer is not None:
-            operation.found = (
-                JuteReader(answer.answer, "getData").read_buffer("data") or b""
-            ).decode()
-        if answer.error == ErrorCode.SESSION_EXPIRED or (
-            operation.name == "session" and answer.error
-        ):
-            client.session, client.server = 0, None
+        elif answer.answer is not None:
+            operation.read_answer(answer.answer)
+        if operation.path is not None and operation.version is not None:
+            client.versions[operation.path] = operation.version
+        if _is_over(operation):
+            client.session = client.last_zxid = 0
+            client.server = None
 
     def _gone(self, sid: int) -> None:
         for client in self._clients:
@@ -194,5 +154,8 @@ class SimulatedClients:
                     client.asked = None
 
 
-_TOUCHES = 0.1
-"""How often a client sends a ping in place of a request."""
+def _is_over(operation: Operation) -> bool:
+    """Whether the session of what was answered has ended, or never began."""
+    if operation.error == ErrorCode.SESSION_EXPIRED or operation.name == "close":
+        return True
+    return operation.name == "session" and bool(operation.error)

@@ -128,12 +128,14 @@ class ClientAsked:
 class SessionReopened:
     """A client whose session began elsewhere goes on here. timeout: in milliseconds.
 
-    Answered with error 0, or SESSION_EXPIRED.
+    last_zxid_seen: the largest that it was told there. Answered with error 0, SESSION_EXPIRED, or
+    CONNECTION_LOSS by a server that serves nobody, or has not come as far as the client.
     """
 
     number: int
     session: int
     timeout: int
+    last_zxid_seen: int = 0
 
 
 @frozen

@@ -77,7 +77,7 @@ class PeerProcess:
 
     async def _reopen(self, reopened: SessionReopened, reply: Callable[[Reply], None]) -> None:
         server = self.peer.zookeeper_server
-        if server is None:
+        if server is None or server.is_behind(reopened.last_zxid_seen):
             reply(Reply(0, ErrorCode.CONNECTION_LOSS))
             return
         is_valid = await server.reopen_session(reopened.session, reopened.timeout)

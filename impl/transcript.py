@@ -33,11 +33,14 @@ Line = dict[str, object]
 
 @define
 class _Connection:
-    """What was seen of a connection. sent: by sender, the lines of each write not yet arrived."""
+    """What was seen of a connection. sent: by sender, the lines of each write not yet arrived.
+
+    leader: 0 until it has accepted. A learner that gave up dialling closes it before.
+    """
 
     name: str
     learner: int
-    leader: int
+    leader: int = 0
     sent: dict[int, deque[tuple[bytes, list[Line]]]] = field(factory=dict)
     closed_by: list[int] = field(factory=list)
 
@@ -51,7 +54,6 @@ class Transcript:
     def __init__(self, write: Callable[[str], None]) -> None:
         self._write = write
         self._connections: dict[str, _Connection] = {}
-        self._opening: dict[str, int] = {}
         self._events = 0
 
     def mark(self, text: str, **more: object) -> None:
@@ -62,9 +64,9 @@ class Transcript:
         """Write what happened to a server, and what was seen of it."""
         self._events += 1
         if isinstance(event, events.ConnectAnswered):
-            self._opening[event.connection] = sid
+            self._connections[event.connection] = _Connection(event.connection, sid)
         elif isinstance(event, events.ConnectionAccepted):
-            self._open(event.connection, self._opening.pop(event.connection), sid)
+            self._open(self._connections[event.connection], sid)
         elif isinstance(event, events.Delivered):
             self._arrived(sid, event)
         unsent = [OBSERVATIONS.to_json(one) for one in seen if not isinstance(one, Sent)]
@@ -78,9 +80,10 @@ class Transcript:
             for connection in tuple(self._connections.values()):
                 self._closed(sid, connection)
 
-    def _open(self, name: str, learner: int, leader: int) -> None:
-        self._connections[name] = _Connection(name, learner, leader)
-        self._line({"conn": name, "from": learner, "to": leader, "type": "OPEN", "kind": "quorum"})
+    def _open(self, connection: _Connection, leader: int) -> None:
+        connection.leader = leader
+        ends = {"conn": connection.name, "from": connection.learner, "to": leader}
+        self._line({**ends, "type": "OPEN", "kind": "quorum"})
 
     def _sent(self, sid: int, sent: Sent) -> None:
         connection = self._connections.get(sent.connection)

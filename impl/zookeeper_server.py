@@ -83,6 +83,13 @@ class ZooKeeperServer(ABC):
         A learner asks its leader (REVALIDATE). Models ZooKeeperServer.reopenSession.
         """
 
+    def is_behind(self, last_zxid_seen: int) -> bool:
+        """Whether a client has seen more than this server has, and has to go elsewhere.
+
+        Models ZooKeeperServer.processConnectRequest.
+        """
+        return last_zxid_seen > self.database.last_processed_zxid
+
     def touch(self, session: int, timeout: int) -> None:
         """A client was heard of."""
         self.session_tracker.touch_session(session, timeout)

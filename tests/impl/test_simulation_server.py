@@ -14,7 +14,8 @@ from toy_server import toy
 
 from impl import simulated_events as events
 from impl.simulated_events import EVENTS, Event
-from impl.simulated_loop import SimulationError
+from impl.simulated_loop import SimulatedLoop, SimulationError
+from impl.simulated_network import SimulatedNetwork
 from impl.simulated_observations import (
     OBSERVATIONS,
     ClientAnswered,
@@ -80,6 +81,23 @@ def test_a_follower_connects_and_gives_up_when_its_limit_expires(server: Simulat
     )
     assert server.asked == {}
     assert server.now == 10.001
+
+
+@pytest.mark.parametrize("name", ["q1", None])
+def test_an_answer_to_an_attempt_that_is_being_given_up_raises_nothing(name: str | None) -> None:
+    loop = SimulatedLoop.new()
+    seen: list[Observation] = []
+    network = SimulatedNetwork(loop, seen.append)
+    task = loop.create_task(network.connect(2), name="main")
+    loop.settle()
+    with loop.entered():
+        task.cancel()
+
+    network.answer(1, name)
+    loop.settle()
+
+    assert task.cancelled()
+    assert seen == [ConnectAsked(1, 2), *([ConnectionClosed("q1")] if name else [])]
 
 
 def test_a_refused_connection_ends_the_role(server: SimulatedServer) -> None:
