@@ -18,12 +18,15 @@ from attrs import evolve
 from impl import simulated_events as events
 from impl.__main__ import main
 from impl.config import Config
-from impl.ensemble import replay
+from impl.ensemble import Ensemble, replay
 from impl.free_run import FreeRun, Size
+from impl.payloads import new_leader_packet
 from impl.random_faults import FAULTS
-from impl.random_run import Rates
+from impl.random_run import RandomRun, Rates
+from impl.simulated_clients import SimulatedClients
 from impl.simulated_events import EVENTS, Event, PowerLost
-from impl.simulated_observations import ConnectionClosed, Observation
+from impl.simulated_loop import Unhandled
+from impl.simulated_observations import ConnectionClosed, Observation, ProcessEnded, Sent
 from impl.simulation import configuration, start
 from impl.transcript import Transcript
 from zabspec.conform.recording import read_recording
@@ -221,6 +224,53 @@ def test_every_kind_of_fault_happens_in_a_storm() -> None:
         set(seen)
     )
     assert len(FAULTS) == 11
+
+
+def _watching() -> RandomRun:
+    servers = {sid: start(sid, Config(sid, configuration((1, 2)))) for sid in (1, 2)}
+    ensemble = Ensemble(servers, configuration((1, 2)))
+    return RandomRun(ensemble, SimulatedClients(1, 1, ensemble.happen), 0)
+
+
+def test_two_leaders_of_one_epoch_are_a_finding() -> None:
+    run = _watching()
+    sent = Sent("q1", new_leader_packet(7, None).encode())
+    other = Sent("q1", new_leader_packet(8, None).encode())
+
+    for sid, seen in ((1, sent), (1, sent), (2, other)):
+        run.watch(sid, events.TaskRun("sender-2"), [seen])
+    assert run.findings == []
+    run.watch(2, events.TaskRun("sender-1"), [sent])
+    assert run.findings == ["servers 1 and 2 both lead epoch 7"]
+    run.ensemble.close()
+
+
+@pytest.mark.parametrize(
+    ("event", "why", "is_finding"),
+    [
+        (events.RoleLeft(), "OSError: [Errno 5]", True),
+        (events.DiskFails(), "OSError: [Errno 5]", False),
+        (events.DiskFails(), "StorageError: a gap", True),
+    ],
+)
+def test_a_process_that_ends_is_a_finding_unless_its_disk_failed(
+    event: Event, why: str, is_finding: bool
+) -> None:
+    run = _watching()
+
+    run.watch(1, event, [])
+    run.watch(1, events.TaskRun("main"), [ProcessEnded(why)])
+    assert run.findings == ([f"server 1 ended: {why}"] if is_finding else [])
+    run.ensemble.close()
+
+
+def test_what_nobody_handled_is_a_finding() -> None:
+    run = _watching()
+    run.ensemble.servers[2].unhandled.append(Unhandled("in a callback", ValueError("no")))
+
+    run.end()
+    assert run.findings == ["server 2: in a callback: ValueError('no')"]
+    run.ensemble.close()
 
 
 def test_settings_of_another_server_are_refused() -> None:
