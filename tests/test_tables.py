@@ -41,9 +41,9 @@ from zabspec.protocol.zab import BASELINE, COARSE, FINE
 
 MODELS = load_models()
 LARGE, DEEP = 29_000, 15
-TOO_LARGE = 3_000_000
-"""Worlds that the plain search would need minutes and gigabytes for; counts there are pinned only."""
 """A plain search of more worlds, or to a bug that is deeper, takes too long for the default run."""
+TOO_LARGE = 3_000_000
+"""A plain search of more worlds needs minutes and gigabytes: their counts are pinned only."""
 BEYOND_PLAIN = ("servers",)
 """What a property reads that the plain search does not ask: whether a world can be reached."""
 TWO = Bounds(servers=2, txns=1, lost_links=1, crashes=1, elections=2, limits=1)
