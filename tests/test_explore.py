@@ -196,6 +196,16 @@ def test_a_broken_file_is_named(tmp_path: Path, name: str, text: bytes) -> None:
         explore(settings=Settings(checkpoint=tmp_path, resume=True))
 
 
+@pytest.mark.parametrize("name", ["checkpoint.json", "level-3.npz", "tables-*", "frontier-*"])
+def test_a_file_cut_short_is_named(tmp_path: Path, name: str) -> None:
+    explore(settings=Settings(checkpoint=tmp_path))
+    path = next(tmp_path.glob(name))
+    path.write_bytes(path.read_bytes()[:-40])
+
+    with pytest.raises(CheckpointError, match="read"):
+        explore(settings=Settings(checkpoint=tmp_path, resume=True))
+
+
 def test_a_checkpoint_runs_nothing(tmp_path: Path) -> None:
     explore(settings=Settings(checkpoint=tmp_path))
     next(tmp_path.glob("tables-*")).write_bytes(b"cos\nsystem\n(S'exit 1'\ntR.")

@@ -115,14 +115,14 @@ class Checkpoint:
     def load(self, kernels: Kernels) -> tuple[Kept, Tables]:
         """What was kept last. Raises CheckpointError where that is not of this exploration."""
         index = self._index()
-        depth, self._number = index["depth"], index["number"]
-        number = self._number
         try:
+            depth, number = index["depth"], index["number"]
             saved = [self._load(f"level-{level}.npz") for level in range(depth + 1)]
             frontier = self._load(f"frontier-{number}.npz")
             with (self._folder / f"tables-{number}.pickle").open("rb") as file:
                 tables = _Unpickler(file, self._known(kernels)).load()
-        except (OSError, ValueError, KeyError, EOFError, pickle.UnpicklingError) as error:
+            counts, seconds = tuple(index["counts"]), index["seconds"]
+        except Exception as error:  # a broken file may make its reader raise anything
             raise CheckpointError(
                 f"{self._folder}: a file of it cannot be read: {error}"
             ) from error
@@ -132,8 +132,8 @@ class Checkpoint:
             for depth, one in enumerate(saved)
         }
         columns = [frontier[f"column{at}"] for at in range(len(frontier) - 1)]
-        counts = tuple(index["counts"])
-        return Kept(levels, words, columns, frontier["weights"], counts, index["seconds"]), tables
+        self._number = number
+        return Kept(levels, words, columns, frontier["weights"], counts, seconds), tables
 
     def _index(self) -> dict[str, Any]:
         path = self._folder / _INDEX
@@ -176,8 +176,8 @@ class Checkpoint:
             os.close(folder)
 
     def _load(self, name: str) -> dict[str, NDArray[Any]]:
-        with np.load(self._folder / name, allow_pickle=False) as file:
-            return dict(file)
+        with (self._folder / name).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return dict(arrays)
 
     def _forget_all_but(self, number: int) -> None:
         for old in (*self._folder.glob("frontier-*.npz"), *self._folder.glob("tables-*.pickle")):
