@@ -94,7 +94,7 @@ class Run:
         return self.worlds / self.seconds
 
 
-class RunFailed(Exception):  # noqa: N818  a sentence
+class RunFailed(Exception):
     """The process of a run ended without an answer: killed, most often, because memory ended."""
 
 

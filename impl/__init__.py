@@ -24,6 +24,8 @@ simulation  simulation: its face; simulated_server: one server, of
             (simulated_files); simulated_events in (simulated_steps), simulated_observations out
             (simulated_shown), both as JSON: plain
             ensemble: several, and the connections between them (simulated_links)
-free run    free_run: one run; random_run: what is chosen, random_faults; simulated_clients: who
-            asks meanwhile (simulated_requests); transcript: what is written; __main__
+free run    free_run: one run; random_run: what is chosen (random_faults), schedules: whose turn it
+            is; simulated_clients: who asks meanwhile (simulated_requests); simulated_run: what
+            every run is of (run_findings); choices: one a line (choice_files); chosen_run: they
+            happen again; transcript, told: what is written; simulate: all of it; exits, __main__
 """

@@ -6,31 +6,23 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from enum import IntEnum
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
-from rich.console import Console
-from rich.progress import Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from attrs import evolve
 
-from impl.free_run import FreeRun, Size
-from impl.random_run import Rates
-from impl.transcript import Transcript
+from impl.choice_files import ChoicesError, read_choices
+from impl.exits import Exit
+from impl.random_run import STORM, Rates
+from impl.schedules import DEPTH, ROUND, Pct
+from impl.simulate import Free, Outputs
+from impl.simulate import simulate as simulation_of
+from impl.simulated_run import SimulatedRun, Size
 
-_CHUNK = 500
-"""Events between two looks at the clock."""
-
-
-class Exit(IntEnum):
-    """What a command ends with."""
-
-    AS_EXPECTED = 0
-    FINDING = 1
-    BAD_INPUT = 2
-    INTERRUPTED = 130
-    NOBODY_READS = 141
+_COUNT = click.IntRange(min=0)
+_FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 class _Commands(click.Group):
@@ -61,55 +53,72 @@ def commands(context: click.Context) -> int:
 @click.option("--servers", type=click.IntRange(1, 99), default=3, show_default=True, help="Voters.")
 @click.option("--observers", type=click.IntRange(0, 99), default=0, show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True, help="Which run.")
-@click.option(
-    "--events", type=click.IntRange(min=0), default=20_000, show_default=True, help="How long."
-)
+@click.option("--events", type=_COUNT, default=20_000, show_default=True, help="How long.")
+@click.option("--quiet", type=_COUNT, default=0, help="So many more, without faults.")
 @click.option("--calm", is_flag=True, help="No faults.")
+@click.option("--storm", is_flag=True, help="One burst of faults after the other.")
 @click.option("--varied", is_flag=True, help="Short windows and logs, as the seed says.")
 @click.option(
-    "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Write the run to this file, as a transcript.",
+    "--schedule",
+    type=click.Choice(["uniform", "pct"]),
+    default="uniform",
+    show_default=True,
+    help="Whose turn it is: anybody's, or by random priorities.",
 )
-def simulate(  # noqa: PLR0913 - one for each option
-    *,
-    servers: int,
-    observers: int,
-    seed: int,
-    events: int,
-    calm: bool,
-    varied: bool,
-    out: Path | None,
-) -> int:
+@click.option("--depth", type=click.IntRange(1, 99), help="Of pct: d - 1 priorities change. [3]")
+@click.option("--steps", type=click.IntRange(min=1), help="Of pct: in so many steps. [1000]")
+@click.option("--out", type=_FILE, help="Write the run to this file, as a transcript.")
+@click.option("--choices", type=_FILE, help="Write what was chosen to this file.")
+@click.option(
+    "--replay",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Let these choices happen instead; those that cannot are passed over.",
+)
+def simulate(**options: Any) -> int:  # noqa: ANN401 - by click, as declared above
     """Run a simulated ensemble: real bytes and files, and every choice by a seeded driver.
 
     Processes are killed, power fails in the middle of writes, connections break, disks are slow or
-    fail, timers fire early, tasks run in any order; clients create, set, delete and get meanwhile.
-    The same options make the same run, and the same file.
+    fail, timers fire early, tasks run in any order, in bursts, and between them the ensemble
+    serves; clients create, set, delete and get meanwhile. The same options make the same run, and
+    the same files. With --schedule pct, whoever has the greatest of random priorities takes its
+    turn, and d - 1 times in each round of steps it falls below all others.
 
     \b
     Examples:
       python -m impl simulate --servers 3 --seed 7 --events 20000
       python -m impl simulate --seed 7 --events 4000 --out run.jsonl; zabspec trace run.jsonl
+      python -m impl simulate --seed 7 --schedule pct --depth 3 --choices run.choices
+      python -m impl simulate --replay run.choices --out again.jsonl
+      zabspec free --command "python -m impl simulate --events 8000" --seeds 1-20
 
     \b
     Exit codes: 0 as expected, 1 a server ended for no reason, or raised what nobody handled,
       2 bad input, 130 interrupted (what was written until then stays).
     """  # noqa: D301 - as above
-    size, rates = Size(servers, observers, is_varied=varied), Rates(burst=0) if calm else Rates()
+    _refuse_pct(options)
     started = time.monotonic()
-    with _transcript(out) as transcript:
-        run = FreeRun(size, seed, rates, None if transcript is None else transcript.watch)
-        if transcript is not None:
-            transcript.mark(f"simulate servers {list(run.ensemble.servers)}", seed=seed)
-        try:
-            _go(run, events)
-        finally:
-            run.end()
-    return _tell(run, seed, time.monotonic() - started)
+    asked = read_choices(options["replay"]) if options["replay"] else _free(options)
+    run, passed_over = simulation_of(asked, Outputs(options["out"], options["choices"]))
+    if passed_over:
+        click.echo(f"{passed_over} choices could not happen, and were passed over")
+    return _tell(run, asked.seed, time.monotonic() - started)
 
 
-def _tell(run: FreeRun, seed: int, seconds: float) -> Exit:
+def _refuse_pct(options: Mapping[str, Any]) -> None:
+    for name in ("depth", "steps"):
+        if options["schedule"] != "pct" and options[name] is not None:
+            raise click.UsageError(f"--{name} is of --schedule pct", click.get_current_context())
+
+
+def _free(options: Mapping[str, Any]) -> Free:
+    size = Size(options["servers"], options["observers"], is_varied=options["varied"])
+    rates = STORM if options["storm"] else Rates(burst=0) if options["calm"] else Rates()
+    if options["schedule"] == "pct":
+        rates = evolve(rates, pct=Pct(options["depth"] or DEPTH, options["steps"] or ROUND))
+    return Free(size, options["seed"], rates, options["events"], options["quiet"])
+
+
+def _tell(run: SimulatedRun, seed: int, seconds: float) -> Exit:
     for finding in run.findings:
         click.echo(finding)
     rate = run.events / max(seconds, 0.001)
@@ -122,36 +131,6 @@ def _tell(run: FreeRun, seed: int, seconds: float) -> Exit:
     return Exit.FINDING if run.findings else Exit.AS_EXPECTED
 
 
-@contextmanager
-def _transcript(out: Path | None) -> Iterator[Transcript | None]:
-    if out is None:
-        yield None
-        return
-    with out.open("w", encoding="utf-8") as file:
-        yield Transcript(_writer(file.write))
-
-
-def _writer(write: Callable[[str], object]) -> Callable[[str], None]:
-    def line(text: str) -> None:
-        write(f"{text}\n")
-
-    return line
-
-
-def _go(run: FreeRun, events: int) -> None:
-    columns = (TextColumn("simulating"), *Progress.get_default_columns()[1:2])
-    columns += (TaskProgressColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
-    console = Console(stderr=True)
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as bar:
-        task, started = bar.add_task("", total=events, rate=""), time.monotonic()
-        while run.events < events:
-            run.go(min(run.events + _CHUNK, events))
-            rate = run.events / (time.monotonic() - started)
-            bar.update(task, completed=run.events, rate=f"{rate:,.0f} events/s")
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line, and return its exit code."""
     logging.disable(logging.CRITICAL)
@@ -161,8 +140,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except click.UsageError as error:
         asked = error.ctx.command_path if error.ctx else "python -m impl"
         return _end(f"{error.format_message()} (see {asked} --help)", Exit.BAD_INPUT)
-    except click.ClickException as error:
-        return _end(error.format_message(), Exit.BAD_INPUT)
+    except (click.ClickException, ChoicesError) as error:
+        return _end(_message(error), Exit.BAD_INPUT)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.NOBODY_READS
@@ -171,6 +150,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except click.Abort:
         return _end("interrupted", Exit.INTERRUPTED)
     return int(code or Exit.AS_EXPECTED)
+
+
+def _message(error: click.ClickException | ChoicesError) -> str:
+    return error.format_message() if isinstance(error, click.ClickException) else str(error)
 
 
 def _end(message: str, code: Exit) -> int:

@@ -7,6 +7,7 @@ from attrs import frozen
 from impl.jute import MAX_LENGTH
 from impl.quorum import QuorumVerifier
 from impl.storage import PRE_ALLOC_SIZE
+from impl.zxids import COUNTER_MASK
 
 
 @frozen
@@ -25,6 +26,8 @@ class Config:
     max_batch: how many records the log thread writes before it syncs.
     pre_alloc_size: by how many bytes a log file is extended at a time.
     max_buffer: the longest data of a packet, in bytes.
+    last_counter: of a zxid; no transaction is given it, and a leader that comes to it leaves its
+        role. ZooKeeper has no such setting: there it is what the lower 32 bits hold at most.
     reconfig_enabled: whether an ensemble's first configuration gets a version of its own.
     digest_enabled: whether transactions carry a digest of the tree.
     """
@@ -46,6 +49,7 @@ class Config:
     reconfig_enabled: bool = False
     digest_enabled: bool = True
     max_buffer: int = MAX_LENGTH
+    last_counter: int = COUNTER_MASK
 
     @property
     def tick(self) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class RoleEnded(Exception):  # noqa: N818 - most often nothing is wrong with this server
+class RoleEnded(Exception):
     """A server leaves its role, for this reason, and looks for a leader again."""
 
 
@@ -18,5 +18,5 @@ class ProcessExit(RoleEnded):
         self.code = code
 
 
-class LearnerRefused(Exception):  # noqa: N818 - the learner may be wrong, the leader is not
+class LearnerRefused(Exception):
     """A leader closes the connection of one learner, for this reason."""

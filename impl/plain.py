@@ -1,6 +1,6 @@
 """Frozen classes as plain JSON objects, both ways: what happens to a simulated server, and is seen.
 
-Bytes are written as hex digits, pairs as arrays of two. The name of the class stands first.
+Bytes are written as hex digits, tuples and pairs as arrays. The name of the class stands first.
 """
 
 from __future__ import annotations
@@ -63,7 +63,10 @@ def _read(key: str, value: object, hint: object) -> object:
         with suppress(ValueError):
             return bytes.fromhex(value)
     elif get_origin(hint) is tuple and isinstance(value, list):
-        kinds = get_args(get_args(hint)[0])
+        one = get_args(hint)[0]
+        if get_origin(one) is not tuple:
+            return tuple(_read(key, each, one) for each in value)
+        kinds = get_args(one)
         return tuple(tuple(map(_read, (key, key), pair, kinds)) for pair in _pairs(key, value))
     elif type(value) in options:
         return value

@@ -12,7 +12,7 @@ from impl.packets import PacketType, QuorumPacket
 from impl.quorum import QuorumVerifier
 from impl.requests import Request
 from impl.transactions import Transaction
-from impl.zxids import COUNTER_MASK, counter_of
+from impl.zxids import counter_of
 
 if TYPE_CHECKING:
     from impl.leader import Leader
@@ -83,7 +83,7 @@ class Proposals:
         Models Leader.propose.
         """
         zxid = request.zxid
-        if counter_of(zxid) == COUNTER_MASK:
+        if counter_of(zxid) >= self._leader.peer.config.last_counter:
             self._leader.give_up("the zxid's lower 32 bits have rolled over: a new epoch is needed")
             return False
         packet = QuorumPacket(PacketType.PROPOSAL, zxid, request.payload)

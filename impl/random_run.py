@@ -1,14 +1,13 @@
 """A free run of a simulated ensemble: seeded choices, with faults that come in bursts.
 
-Whatever can happen is chosen from at random: a task runs, a write arrives, an fsync completes, a
-server is elected, a client asks. Time passes slowly, and at once to the next timer where nothing
-else can happen. The same seed makes the same choices; what follows from them is told to the
-ensemble's `watch`.
+Whatever can happen is chosen from, at random or by random priorities: a task runs, a write arrives,
+an fsync completes, a server is elected, a client asks. Time passes slowly, and at once to the next
+timer where nothing else can happen. The same seed makes the same choices; what follows from them is
+told to the ensemble's `watch`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from math import inf
 from random import Random
 
@@ -16,12 +15,12 @@ from attrs import define, evolve, field, frozen
 
 from impl import simulated_events as events
 from impl.ensemble import Ensemble
-from impl.packets import PacketType
 from impl.random_faults import RandomFaults, one_in
+from impl.run_findings import RunFindings
+from impl.schedules import Pct, Possible, Priorities, Schedule, Uniform
 from impl.simulated_clients import SimulatedClients
 from impl.simulated_events import Event
 from impl.simulated_loop import SimulationError
-from impl.simulated_observations import Observation, ProcessEnded, Sent
 from impl.simulated_server import SimulatedServer
 
 _STEP = 0.003
@@ -32,9 +31,6 @@ _SYNC = 3
 """An fsync can complete at one choice of so many."""
 _SLOW_SYNC = 60
 """The same, of a slow disk."""
-_NEW_LEADER = PacketType.NEWLEADER.to_bytes(4, "big")
-"""What a NEWLEADER begins with."""
-_ZXID = slice(4, 12)
 
 
 @frozen
@@ -42,7 +38,8 @@ class Rates:
     """How often what happens: of so many choices, one. 0 = never.
 
     burst: a burst of faults begins. fault: in a burst, there is a fault. length: a burst is over.
-    restart: a server that is down starts again. client: an idle client does something.
+    restart: a server that is down starts again. client: an idle client does something. pct: whose
+    turn it is else, by random priorities; None = anybody's.
     """
 
     burst: int = 300
@@ -50,32 +47,39 @@ class Rates:
     length: int = 300
     restart: int = 50
     client: int = 5
+    pct: Pct | None = None
+
+
+STORM = Rates(burst=20, fault=25, length=400)
+"""One burst after the other."""
 
 
 @define(eq=False)
 class RandomRun:
-    """Makes choices, one at a time.
-
-    findings: what no run may show, as text: a process that ends though its disk did not fail (it
-    stays down then), two leaders of one epoch, or what nobody handled.
-    """
+    """Makes choices, one at a time. findings: who is broken does not start again."""
 
     ensemble: Ensemble
     clients: SimulatedClients
+    findings: RunFindings
     seed: int
     rates: Rates = field(factory=Rates)
-    findings: list[str] = field(factory=list)
     choices: int = 0
     _now: float = field(init=False, default=0.0)
     _random: Random = field(init=False)
     _faults: RandomFaults = field(init=False)
-    _failing: dict[int, None] = field(init=False, factory=dict)
-    _broken: dict[int, None] = field(init=False, factory=dict)
-    _established: dict[bytes, int] = field(init=False, factory=dict)
+    _schedule: Schedule = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._random = Random(self.seed)  # noqa: S311 - a run has to be repeatable
         self._faults = RandomFaults(self.ensemble, self._random)
+        pct = self.rates.pct
+        uniform = Uniform(self._random)
+        self._schedule = uniform if pct is None else Priorities(pct, self.seed)
+
+    @property
+    def is_in_burst(self) -> bool:
+        """Whether a burst of faults has begun, and is not over."""
+        return bool(self._faults.kinds)
 
     def choose(self) -> None:
         """Make one choice."""
@@ -99,81 +103,80 @@ class RandomRun:
             return
         possible = self._possible()
         if possible:
-            act, argument = possible[int(random.random() * len(possible))]
+            _, act, argument = self._schedule.pick(possible)
             act(argument)
         elif not self._is_syncing() and not self._fire_earliest():
             self._restart_any()
-
-    def watch(self, sid: int, event: Event, seen: Sequence[Observation]) -> None:
-        """Notice processes that end by themselves, and who is established."""
-        if isinstance(event, events.DiskFails | events.SyncFailed):
-            self._failing[sid] = None
-        elif isinstance(event, events.Restarted):
-            self._failing.pop(sid, None)
-        for one in seen:
-            if isinstance(one, Sent):
-                if one.written.startswith(_NEW_LEADER):
-                    self._establish(sid, one.written[_ZXID])
-            elif isinstance(one, ProcessEnded) and not self._has_failed(sid, one):
-                self._broken[sid] = None
-                self.findings.append(f"server {sid} ended: {one.why}")
 
     def calm_down(self) -> None:
         """No faults from now on."""
         self._faults.end()
         self.rates = evolve(self.rates, burst=0)
 
-    def end(self) -> None:
-        """The run is over: look at what nobody handled."""
-        for sid, server in self.ensemble.servers.items():
-            for one in server.problems():
-                self.findings.append(f"server {sid}: {one.message}: {one.error!r}")
-
-    def _has_failed(self, sid: int, ended: ProcessEnded) -> bool:
-        return sid in self._failing and ended.why.startswith("OSError: ")
-
-    def _establish(self, sid: int, zxid: bytes) -> None:
-        other = self._established.setdefault(zxid, sid)
-        if other != sid:
-            epoch = int.from_bytes(zxid[:4], "big")
-            self.findings.append(f"servers {other} and {sid} both lead epoch {epoch}")
-
     # What can happen.
 
-    def _possible(self) -> list[tuple[Callable[..., object], object]]:
+    def _possible(self) -> list[Possible]:
         ensemble = self.ensemble
         slow_disk, slow_link = self._faults.slow("slow disk"), self._faults.slow("slow link")
-        possible: list[tuple[Callable[..., object], object]] = []
+        possible: list[Possible] = []
         for sid, server in ensemble.servers.items():
             if not server.is_up:
                 if self._one_in(self.rates.restart) and self._may_restart(sid):
-                    possible.append((ensemble.restart, sid))
+                    possible.append((("restart", sid), ensemble.restart, sid))
                 continue
             if server.runnable:
-                possible.append((self._run, server))
-            if server.syncs and self._one_in(_SLOW_SYNC if sid in slow_disk else _SYNC):
-                possible.append((self._sync, server))
+                possible += self._tasks(server)
+            if server.syncs:
+                possible += self._syncs(server, is_slow=sid in slow_disk)
         arriving = (way for way in ensemble.links.busy if way.receiver not in slow_link)
-        possible += [(ensemble.arrive, way) for way in arriving]
-        possible += [(ensemble.answer, dial) for dial in ensemble.dials]
+        possible += [((way.name, way.receiver), ensemble.arrive, way) for way in arriving]
+        possible += [(dial, ensemble.answer, dial) for dial in ensemble.dials]
         if ensemble.votes:
             self._add_elections(possible)
         return possible
+
+    def _tasks(self, server: SimulatedServer) -> list[Possible]:
+        if not self._schedule.is_fine:
+            return [(server.sid, self._run, server)]
+        return [
+            ((server.sid, "task", task), self._happen, (server.sid, events.TaskRun(task)))
+            for task in server.runnable
+        ]
+
+    def _syncs(self, server: SimulatedServer, *, is_slow: bool) -> list[Possible]:
+        is_fine = self._schedule.is_fine
+        rare = _SLOW_SYNC if is_slow else 1 if is_fine else _SYNC
+        if not self._one_in(rare):
+            return []
+        if not is_fine:
+            return [(server.sid, self._sync, server)]
+        return [
+            ((server.sid, "fsync", sync), self._happen, (server.sid, events.SyncCompleted(sync)))
+            for sync in server.syncs
+        ]
 
     def _is_syncing(self) -> bool:
         """Whether a disk that is not slow has something to do."""
         slow = self._faults.slow("slow disk")
         return any(one.syncs and sid not in slow for sid, one in self.ensemble.servers.items())
 
-    def _add_elections(self, possible: list[tuple[Callable[..., object], object]]) -> None:
+    def _add_elections(self, possible: list[Possible]) -> None:
         looking = self.ensemble.looking()
         if self.ensemble.reigning() is not None:
-            possible.extend((self.ensemble.join, sid) for sid in self.ensemble.votes)
+            join = self.ensemble.join
+            possible.extend((("join", sid), join, sid) for sid in self.ensemble.votes)
         elif self.ensemble.verifier.contains_quorum(looking):
-            possible.append((self._elect, looking))
+            if self.ensemble.best(looking) is not None:
+                possible.append(("elect", self._elect, looking))
+            elif len(looking) == len(self.ensemble.verifier.voting_members):
+                self._note(f"servers {sorted(looking)} agree on no leader")
+
+    def _note(self, finding: str) -> None:
+        if finding not in self.findings.found:
+            self.findings.found.append(finding)
 
     def _may_restart(self, sid: int) -> bool:
-        if sid in self._broken:
+        if sid in self.findings.broken:
             return False
         servers, verifier = self.ensemble.servers, self.ensemble.verifier
         up = [other for other, server in servers.items() if server.is_up]
@@ -187,6 +190,9 @@ class RandomRun:
     def _picks_any(self) -> bool:
         return "reorder" in self._faults.kinds or self._one_in(8)
 
+    def _happen(self, what: tuple[int, Event]) -> None:
+        self.ensemble.happen(*what)
+
     def _sync(self, server: SimulatedServer) -> None:
         self.ensemble.happen(server.sid, events.SyncCompleted(self._random.choice(server.syncs)))
 
@@ -196,10 +202,11 @@ class RandomRun:
         while self._one_in(2) and self.ensemble.verifier.contains_quorum(electorate[1:]):
             electorate.pop(0)
         if "anyone" in self._faults.kinds:
-            leader = self._random.choice(electorate)
+            leader: int | None = self._random.choice(electorate)
         else:
             leader = self.ensemble.best(electorate)
-        self.ensemble.elect(leader, electorate)
+        if leader is not None:
+            self.ensemble.elect(leader, electorate)
 
     def _fire_earliest(self, until: float = inf) -> bool:
         """Whether there was a timer that is due until then."""
@@ -219,7 +226,7 @@ class RandomRun:
 
     def _restart_any(self) -> None:
         down = [sid for sid, server in self.ensemble.servers.items() if not server.is_up]
-        down = [sid for sid in down if sid not in self._broken]
+        down = [sid for sid in down if sid not in self.findings.broken]
         if down:
             self.ensemble.restart(self._random.choice(down))
         elif not self._faults.kinds:

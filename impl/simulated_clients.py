@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from random import Random
 
-from attrs import define, field
+from attrs import asdict, define, field
 
+from impl.choices import Ask, Choice, ClientChoice, Connect, Touch
 from impl.errors import ErrorCode
 from impl.records import encode_record
 from impl.simulated_events import (
@@ -52,10 +53,14 @@ class _Client:
 
 
 class SimulatedClients:
-    """Some clients. history: all that they asked, in order."""
+    """Some clients. history: all that they asked, in order.
+
+    chosen: is told each choice before it is made; None = nobody is.
+    """
 
     def __init__(self, count: int, paths: int, happen: Callable[[int, Event], object]) -> None:
         self.history: list[Operation] = []
+        self.chosen: Callable[[Choice], None] | None = None
         self._clients = [_Client(number) for number in range(1, count + 1)]
         self._waiting: dict[int, _Client] = {}
         self._paths = [f"/r{number}" for number in range(paths)]
@@ -70,13 +75,36 @@ class SimulatedClients:
     def act(self, client: _Client, servers: Sequence[int], random: Random) -> None:
         """Let an idle client do something: connect to one of these servers, or ask its own."""
         if client.server is None:
-            client.server = random.choice(servers)
-            self._connect(client, client.server)
+            self.play(Connect(client.number, random.choice(servers)))
         elif random.random() < _TOUCHES:
-            self._happen(client.server, SessionTouched(client.session, TIMEOUT))
+            self.play(Touch(client.number))
         else:
             number = len(self.history) + 1
-            self._ask(client, client.server, chosen(random, self._paths, client.versions, number))
+            asking = chosen(random, self._paths, client.versions, number)
+            self.play(Ask(client.number, **asdict(asking)))
+
+    def play(self, choice: ClientChoice) -> bool:
+        """Let a client do this. Whether it could: it has to be idle, and to have a server or not.
+
+        Whether the server that it connects to is up is for others to say.
+        """
+        client = self._numbered(choice.client)
+        is_new = isinstance(choice, Connect)
+        if client is None or client.asked is not None or is_new is (client.server is not None):
+            return False
+        if self.chosen is not None:
+            self.chosen(choice)
+        if isinstance(choice, Connect):
+            client.server = choice.server
+            self._connect(client, choice.server)
+        elif client.server is not None and isinstance(choice, Touch):
+            self._happen(client.server, SessionTouched(client.session, TIMEOUT))
+        elif client.server is not None and isinstance(choice, Ask):
+            self._ask(client, client.server, choice.asking)
+        return True
+
+    def _numbered(self, number: int) -> _Client | None:
+        return self._clients[number - 1] if 0 < number <= len(self._clients) else None
 
     def watch(self, sid: int, event: Event, seen: Sequence[Observation]) -> None:
         """Notice answers, and servers that are gone, or have left their role."""
@@ -90,13 +118,13 @@ class SimulatedClients:
             self._gone(sid)
 
     def _connect(self, client: _Client, server: int) -> None:
-        body = encode_record(CreateSessionTxn(TIMEOUT))
         if client.session:
-            number = self._asks(client, server, Asking("reopen", OpCode.CREATE_SESSION))
+            number = self._asks(client, server, Asking("reopen"))
             reopened = SessionReopened(number, client.session, TIMEOUT, client.last_zxid)
             self._happen(server, reopened)
         else:
-            number = self._asks(client, server, Asking("session", OpCode.CREATE_SESSION, body))
+            number = self._asks(client, server, Asking("session"))
+            body = encode_record(CreateSessionTxn(TIMEOUT))
             self._happen(server, ClientAsked(number, 0, 0, OpCode.CREATE_SESSION, body))
 
     def _ask(self, client: _Client, server: int, asking: Asking) -> None:

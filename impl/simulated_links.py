@@ -131,6 +131,16 @@ class Links:
         """The directions in which something is in flight; the first that became so comes first."""
         return list(self._busy)
 
+    def of_both(self, one: int, other: int) -> list[Link]:
+        """The connections between these two that are not over, the oldest first."""
+        ends = {one, other}
+        return [link for link in self if {link.learner, link.leader} == ends]
+
+    def between(self, sender: int, receiver: int) -> list[Way]:
+        """The ways from one to the other in which something is in flight, the oldest first."""
+        ways = [link.from_(sender) for link in self.of_both(sender, receiver)]
+        return [way for way in ways if way.in_flight and way.receiver == receiver]
+
     def open(self, learner: int, leader: int) -> Link:
         """A new connection."""
         self._opened += 1

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from asyncio.events import _get_running_loop, _set_running_loop
-from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator
+from collections.abc import Callable, Container, Coroutine, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import Context, copy_context
 from typing import Any, Self, TypeVar, TypeVarTuple, Unpack
@@ -74,17 +74,23 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         with self.entered():
             self._run(task)
 
-    def settle(self, limit: int = 100_000) -> int:
+    def settle(
+        self,
+        limit: int = 100_000,
+        held: Container[str] = (),
+        choose: Callable[[list[str]], str] | None = None,
+    ) -> int:
         """Run all that can run, who could first first; how many turns that took.
 
+        held: tasks that wait all the same. choose: who runs next; None: who could first.
         Raises SimulationError after so many turns.
         """
         turns = 0
         with self.entered():
-            while self._ready:
+            while ready := [task for task in self._ready if task not in held]:
                 if turns == limit:
                     raise SimulationError(f"{_listed(self._ready)} can still run: {limit} turns")
-                self._run(next(iter(self._ready)))
+                self._run(ready[0] if choose is None else choose(ready))
                 turns += 1
         return turns
 

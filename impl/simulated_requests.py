@@ -70,15 +70,50 @@ class Operation:
 
 @frozen
 class Asking:
-    """What to ask: the operation, its code and its body; the rest as in `Operation`."""
+    """What to ask: everything as in `Operation`."""
 
     name: str
-    kind: OpCode
-    body: bytes = b""
     path: str | None = None
     written: str | None = None
     expected: int = ANY_VERSION
     is_ephemeral: bool = False
+
+    @property
+    def kind(self) -> OpCode:
+        """The code of the operation."""
+        return OPERATIONS[self.name]
+
+    @property
+    def body(self) -> bytes:
+        """Its record."""
+        path, written = self.path or "", (self.written or "").encode()
+        match self.name:
+            case "create":
+                mode = CreateMode.EPHEMERAL if self.is_ephemeral else CreateMode.PERSISTENT
+                return encode_record(CreateRequest(path, written, OPEN_ACL_UNSAFE, mode))
+            case "set":
+                return encode_record(SetDataRequest(path, written, self.expected))
+            case "delete":
+                return encode_record(DeleteRequest(path, self.expected))
+            case "get":
+                return encode_record(ReadRequest(path, watch=False))
+            case "sync":
+                return encode_record(PathRequest(path))
+            case _:
+                return b""
+
+
+OPERATIONS = {
+    "session": OpCode.CREATE_SESSION,
+    "reopen": OpCode.CREATE_SESSION,
+    "close": OpCode.CLOSE_SESSION,
+    "create": OpCode.CREATE,
+    "set": OpCode.SET_DATA,
+    "delete": OpCode.DELETE,
+    "get": OpCode.GET_DATA,
+    "sync": OpCode.SYNC,
+}
+"""The code of each operation, by its name."""
 
 
 def chosen(random: Random, paths: Sequence[str], seen: Mapping[str, int], number: int) -> Asking:
@@ -89,26 +124,17 @@ def chosen(random: Random, paths: Sequence[str], seen: Mapping[str, int], number
     turn = random.randrange(_SELDOM)
     path = random.choice(paths)
     if turn == 0:
-        return Asking("close", OpCode.CLOSE_SESSION)
+        return Asking("close")
     if turn == 1:
-        return Asking("sync", OpCode.SYNC, encode_record(PathRequest(path)), path)
+        return Asking("sync", path)
     expected = random.choice((ANY_VERSION, seen.get(path, 0)))
     written = f"w{number}"
     match random.choice(KINDS):
         case "create":
-            return _create(path, written, is_ephemeral=path == paths[-1])
+            return Asking("create", path, written, is_ephemeral=path == paths[-1])
         case "set":
-            body = encode_record(SetDataRequest(path, written.encode(), expected))
-            return Asking("set", OpCode.SET_DATA, body, path, written, expected)
+            return Asking("set", path, written, expected)
         case "delete":
-            body = encode_record(DeleteRequest(path, expected))
-            return Asking("delete", OpCode.DELETE, body, path, None, expected)
+            return Asking("delete", path, None, expected)
         case _:
-            body = encode_record(ReadRequest(path, watch=False))
-            return Asking("get", OpCode.GET_DATA, body, path)
-
-
-def _create(path: str, written: str, *, is_ephemeral: bool) -> Asking:
-    mode = CreateMode.EPHEMERAL if is_ephemeral else CreateMode.PERSISTENT
-    body = encode_record(CreateRequest(path, written.encode(), OPEN_ACL_UNSAFE, mode))
-    return Asking("create", OpCode.CREATE, body, path, written, is_ephemeral=is_ephemeral)
+            return Asking("get", path)

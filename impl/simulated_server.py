@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 
 from impl.simulated_clock import PendingTimer
 from impl.simulated_events import Event, Killed, PowerLost, Restarted
@@ -57,12 +57,15 @@ class SimulatedServer:
             raise SimulationError(f"read {event!r}, expected an event of impl.simulated_events")
         return self._observed()
 
-    def settle(self) -> tuple[Observation, ...]:
+    def settle(
+        self, held: Container[str] = (), choose: Callable[[list[str]], str] | None = None
+    ) -> tuple[Observation, ...]:
         """Run everything that can run, in the default order; what was seen of it.
 
-        No timer fires, no fsync completes, nothing is delivered.
+        No timer fires, no fsync completes, nothing is delivered. held, choose: as in
+        `SimulatedLoop.settle`.
         """
-        self._up().machine.loop.settle()
+        self._up().machine.loop.settle(held=held, choose=choose)
         return self._observed()
 
     def close(self) -> None:

@@ -27,6 +27,7 @@ from impl.jute import (
     parse_stream,
     shown,
 )
+from impl.paths import PROC_NODE
 from impl.records import Acl, Id, Int, Long, write_record
 
 SIGNATURE = "BenWasHere"
@@ -83,6 +84,12 @@ class Snapshot:
     sessions: tuple[tuple[int, int], ...]
     acls: tuple[tuple[int, tuple[Acl, ...]], ...]
     nodes: tuple[SnapshotNode, ...]
+
+    @property
+    def last_change(self) -> int:
+        """The largest zxid that a node of clients was changed by; 0 where none was."""
+        kept = (node.stat for node in self.nodes if not node.path.startswith(PROC_NODE))
+        return max((max(one.czxid, one.mzxid, one.pzxid) for one in kept), default=0)
 
     def encode(self) -> bytes:
         """The body, without a signature or seal."""

@@ -164,14 +164,20 @@ class Storage:
     async def truncate_log(self, zxid: int) -> bool:
         """Cut what is behind this zxid off the log, and remove snapshots that hold more.
 
-        False, and nothing changed, where no snapshot would be left. The database has to be
-        restored after it. Models FileTxnSnapLog.truncateLog. Differs: snapshots are cut too
-        (ZOOKEEPER-1549).
+        False, and nothing changed, where no snapshot would be left. A snapshot whose name says
+        more than it holds, as one of an epoch's beginning does, is saved under this zxid. The
+        database has to be restored after it. Models FileTxnSnapLog.truncateLog. Differs: snapshots
+        are cut too (ZOOKEEPER-1549).
         """
         newer = [(last, name) for last, name in self.snap_log.names() if last > zxid]
         older = [name for last, name in self.snap_log.names() if last <= zxid]
         if not any(self.snap_log.is_valid(name) for name in older):
-            return False
+            names = (name for _, name in newer if self.snap_log.is_valid(name))
+            read = (self.snap_log.read(name).snapshot for name in names)
+            kept = next((one for one in read if one.last_change <= zxid), None)
+            if kept is None:
+                return False
+            await self.snap_log.write(zxid, kept.encode())
         for _, name in newer:
             self._disk.remove(name)
         if newer:

@@ -53,12 +53,13 @@ ASSUMED: dict[str, dict[str, object]] = {
     "3.9.4/b_follower_restart_diff": {"crashes": 1},
 }
 
+LOGS_UNAPPLIED = {"3.5.3", "3.5.8", "3.5.10", "3.6.2", "3.8.0", "3.8.6"}
 TELLING = {
-    "3.5.8/b_follower_restart_diff": {"3.5.8", "3.8.0", "3.8.6"},
-    "3.8.0/b_follower_restart_diff": {"3.5.8", "3.8.0", "3.8.6"},
-    "3.8.0/i_writes_between_newleader_and_uptodate": {"3.8.0"},
-    "3.8.0/j_outstanding_at_sync_commit_before_uptodate": {"3.8.0"},
-    "3.9.4/b_follower_restart_diff": {"3.5.2", "3.9.4"},
+    "3.5.8/b_follower_restart_diff": LOGS_UNAPPLIED,
+    "3.8.0/b_follower_restart_diff": LOGS_UNAPPLIED,
+    "3.8.0/i_writes_between_newleader_and_uptodate": {"3.5.10", "3.8.0"},
+    "3.8.0/j_outstanding_at_sync_commit_before_uptodate": {"3.5.10", "3.8.0"},
+    "3.9.4/b_follower_restart_diff": {"3.5.2", "3.9.3", "3.9.4"},
 }
 
 

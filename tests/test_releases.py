@@ -30,7 +30,7 @@ from zabspec.protocol.messages import (
     Trunc,
     UpToDate,
 )
-from zabspec.protocol.releases import RELEASES
+from zabspec.protocol.releases import RELEASES, STANDS_FOR
 from zabspec.protocol.rules import Spec
 from zabspec.protocol.state import (
     ZERO,
@@ -71,6 +71,10 @@ COMMITTED = (Proposal(A), Commit(A.zxid), Proposal(B))
 """The middle of a sync: A is committed, B is not."""
 
 SPECS = {"baseline": FINE, **RELEASES}
+LOGS_AT_NEWLEADER = ("3.5.10", "3.8.0", "3.8.6")
+"""All that was proposed, and not only what is committed."""
+CLAIMS_DIFF = ("3.5.2", "3.5.3")
+
 every_spec = pytest.mark.parametrize("name", SPECS)
 
 
@@ -97,11 +101,20 @@ def hear(
 AFTER_DIFF: dict[str, tuple[Effect, ...]] = {
     "baseline": (Write(AppendSynced((A,))), EPOCH, ACK),
     "3.5.2": (Write(SaveSnapshot(Snapshot(A.zxid, (A,)))), EPOCH, ACK),
+    "3.5.3": (EPOCH, ACK),
     "3.5.8": (EPOCH, ACK),
+    "3.5.10": (EPOCH, Write(Append((A, B))), ACK),
+    "3.6.2": (EPOCH, ACK),
     "3.8.0": (EPOCH, Write(Append((A, B))), ACK),
     "3.8.6": (Write(AppendSynced((A, B))), EPOCH, ACK),
+    "3.9.3": (Write(AppendSynced((A,))), EPOCH, ACK),
     "3.9.4": (Write(AppendSynced((A,))), EPOCH, ACK),
 }
+
+
+def test_each_release_line_says_which_releases_it_stands_for() -> None:
+    assert set(STANDS_FOR) == set(RELEASES)
+    assert all(version in said for version, said in STANDS_FOR.items() if version != "3.5.8")
 
 
 @every_spec
@@ -114,9 +127,13 @@ def test_at_newleader_after_a_diff(name: str) -> None:
 AT_UPTODATE: dict[str, tuple[tuple[Effect, ...], History]] = {
     "baseline": ((Apply(A), ACK, Write(Append((B,)))), ()),
     "3.5.2": ((Apply(A), ACK, Write(Append((B,)))), ()),
+    "3.5.3": ((ACK, Write(Append((A, B)))), (A,)),
     "3.5.8": ((ACK, Write(Append((A, B)))), (A,)),
+    "3.5.10": ((ACK,), (A,)),
+    "3.6.2": ((ACK, Write(Append((A, B)))), (A,)),
     "3.8.0": ((ACK,), (A,)),
     "3.8.6": ((ACK, Send(TO_LEADER, Ack(A.zxid)), Send(TO_LEADER, Ack(B.zxid))), (A,)),
+    "3.9.3": ((Apply(A), ACK, Write(Append((B,)))), ()),
     "3.9.4": ((Apply(A), ACK, Write(Append((B,)))), ()),
 }
 
@@ -133,7 +150,7 @@ def test_at_uptodate_after_a_diff(name: str) -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["3.8.0", "3.8.6"])
+@pytest.mark.parametrize("name", LOGS_AT_NEWLEADER)
 def test_what_is_proposed_and_committed_before_uptodate_is_logged_and_applied(name: str) -> None:
     packets = (Diff(ZERO), Proposal(A), NewLeader(2), Proposal(B), Commit(A.zxid), Commit(B.zxid))
 
@@ -149,8 +166,7 @@ def test_an_observer_acknowledges_newleader_with_nothing_proposed_in_its_log(nam
 
     _, effects = hear(SPECS[name], observer, Diff(A.zxid), *COMMITTED, NewLeader(2))
 
-    as_a_follower = ("baseline", "3.5.2", "3.5.8", "3.9.4")
-    assert effects == (AFTER_DIFF[name] if name in as_a_follower else (EPOCH, ACK))
+    assert effects == ((EPOCH, ACK) if name in LOGS_AT_NEWLEADER else AFTER_DIFF[name])
 
 
 @every_spec
@@ -179,10 +195,10 @@ def test_a_truncation_cuts_the_log_and_only_the_baseline_cuts_snapshots(name: st
 
 
 @every_spec
-def test_only_352_claims_the_zxid_of_a_diff(name: str) -> None:
+def test_until_353_a_learner_claims_the_zxid_of_a_diff(name: str) -> None:
     server, _ = hear(SPECS[name], learner(), Diff(B.zxid))
 
-    assert server.memory.database.zxid == (B.zxid if name == "3.5.2" else ZERO)
+    assert server.memory.database.zxid == (B.zxid if name in CLAIMS_DIFF else ZERO)
 
 
 @every_spec
@@ -206,6 +222,34 @@ def test_what_is_committed_before_newleader(name: str, first: Packet) -> None:
 
 
 @every_spec
+@pytest.mark.parametrize("first", [Diff(A.zxid), Snap(ZERO, ())], ids=["DIFF", "SNAP"])
+def test_what_is_committed_before_newleader_is_in_the_window_from_394_on(
+    name: str, first: Packet
+) -> None:
+    server, _ = hear(SPECS[name], learner(), first, Proposal(A), Commit(A.zxid), NewLeader(2))
+
+    database = server.memory.database
+    assert database.window == (database.holds if name in ("baseline", "3.9.4") else ())
+
+
+@pytest.mark.parametrize("name", ["baseline", "3.9.3", "3.9.4"])
+def test_a_follower_of_393_that_leads_skips_what_it_applied_in_a_sync(name: str) -> None:
+    held = Database((A,), A.zxid, (A,))
+    server: Server[Role] = Server(
+        2, Disk(2, 1, (A,)), Memory((), held), Follower(TO_LEADER, SYNCHRONIZATION)
+    )
+    synced, _ = hear(SPECS[name], server, Diff(B.zxid), Proposal(B), Commit(B.zxid), NewLeader(2))
+    database = evolve(synced.memory.database, zxid=Zxid(3, 0))
+    leads = Leader(BROADCAST, 3, (Learner(Connection(1)), Learner(Connection(3))))
+    leader = evolve(synced, memory=Memory((), database), role=leads)
+
+    step = SPECS[name].step(leader, Received(Connection(3), AckEpoch(2, B.zxid)), THREE)
+
+    sent = [one.packet for one in step.effects if isinstance(one, Send)]
+    assert (sent[0] == Trunc(A.zxid)) == (name == "3.9.3")
+
+
+@every_spec
 def test_a_commit_before_newleader_that_finds_no_proposal(name: str) -> None:
     server, _ = hear(SPECS[name], learner(), Snap(ZERO, ()), Commit(A.zxid))
 
@@ -216,7 +260,7 @@ def test_a_commit_before_newleader_that_finds_no_proposal(name: str) -> None:
 def test_a_commit_between_newleader_and_uptodate_that_finds_no_proposal(name: str) -> None:
     server, _ = hear(SPECS[name], learner(), Diff(ZERO), NewLeader(2), Commit(A.zxid))
 
-    assert isinstance(server.role, Leaving) == (name in ("3.8.0", "3.8.6"))
+    assert isinstance(server.role, Leaving) == (name in LOGS_AT_NEWLEADER)
 
 
 @pytest.mark.parametrize("name", RELEASES)
@@ -243,9 +287,13 @@ def test_after_a_snapshot_a_commit_of_another_than_the_first_is_passed_over(name
 LEFT: dict[str, tuple[History, History, History]] = {
     "baseline": ((A, B, C), (A, B, C), (A, B, C)),
     "3.5.2": ((A, B, C), (A,), (A,)),
+    "3.5.3": ((A,), (A,), (A,)),
     "3.5.8": ((A, B), (A,), (A,)),
+    "3.5.10": ((A, B), (A,), (A, B, C)),
+    "3.6.2": ((A, B), (A,), (A,)),
     "3.8.0": ((A, B), (A,), (A, B, C)),
     "3.8.6": ((A, B), (A,), (A, B, C)),
+    "3.9.3": ((A, B, C), (A,), (A, B, C)),
     "3.9.4": ((A, B, C), (A,), (A, B, C)),
 }
 """What memory holds if it held A, B is in the log, C not yet synced; in the order of `ENDED`."""
@@ -362,10 +410,10 @@ def test_every_release_truncates_what_is_committed_and_counts_old_acks(
 
 
 @pytest.mark.parametrize("name", RELEASES)
-def test_only_380_acknowledges_what_it_logs_before_it_serves(name: str) -> None:
+def test_only_3510_and_380_acknowledge_what_they_log_before_they_serve(name: str) -> None:
     server, _ = hear(SPECS["3.8.0"], learner(), Diff(ZERO), Proposal(A), Proposal(B), NewLeader(2))
 
     step = SPECS[name].step(server, LogSynced(1), THREE)
 
     acknowledges = (Write(SyncLog(1)), Send(TO_LEADER, Ack(A.zxid)))
-    assert (step.effects == acknowledges) == (name == "3.8.0")
+    assert (step.effects == acknowledges) == (name in ("3.5.10", "3.8.0"))

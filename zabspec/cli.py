@@ -16,7 +16,9 @@ from zabspec.check.model import load_models
 from zabspec.check.script import ScriptError
 from zabspec.cli_check import check
 from zabspec.cli_diff import diff
+from zabspec.cli_free import free
 from zabspec.cli_input import Exit, hold, recordings_in, spec_called
+from zabspec.cli_releases import releases
 from zabspec.cli_runs import replay, walk
 from zabspec.conform.recording import RecordingError
 from zabspec.conform.trace import SPECS
@@ -134,6 +136,8 @@ def trace(files: tuple[Path, ...], *, as_json: bool, release: str | None) -> int
 
 commands.add_command(check)
 commands.add_command(diff)
+commands.add_command(free)
+commands.add_command(releases)
 commands.add_command(walk)
 commands.add_command(replay)
 

@@ -19,6 +19,12 @@ _OPTIONS = (
     ("limits", ("--limits",), click.IntRange(min=0), "Time limits that expire."),
     ("observers", ("--observers",), click.IntRange(0, 9), "Servers without a vote."),
     ("window", ("--window",), click.IntRange(min=0), "Transactions kept for learners."),
+    (
+        "last_counter",
+        ("--last-counter",),
+        click.IntRange(1, 999_999_999),
+        "Where a leader leaves its role for a new epoch.",
+    ),
 )
 """By field of `Bounds`: the names of the option, what it takes, and what it means."""
 

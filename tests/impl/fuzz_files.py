@@ -57,7 +57,7 @@ EPOCHS = "version-2/currentEpoch", "version-2/acceptedEpoch"
 OPEN = (Acl(31, Id("world", "anyone")),)
 
 
-class Wrong(Exception):  # noqa: N818  what is looked for
+class Wrong(Exception):
     """A case that shows a fault of the storage."""
 
 

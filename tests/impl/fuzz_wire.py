@@ -55,7 +55,7 @@ LATER = Transaction(
 """Can be applied to any tree."""
 
 
-class BrokenPromise(Exception):  # noqa: N818 - it says what happened
+class BrokenPromise(Exception):
     """A decoder did what it never should."""
 
 

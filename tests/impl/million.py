@@ -21,11 +21,10 @@ from attrs import frozen
 from judged import judged
 
 from impl.free_run import FreeRun, Size
-from impl.random_run import Rates
+from impl.random_run import STORM, Rates
 from impl.simulated_events import Event
 from impl.simulated_observations import Observation
 
-STORM = Rates(burst=20, fault=25, length=400)
 CALM_EVENTS = 1500
 """At the end of each run."""
 

@@ -73,7 +73,7 @@ def body_of(*held: int) -> bytes:
     return body
 
 
-class Stopped(Exception):  # noqa: N818  a loss of power is no error of the server's
+class Stopped(Exception):
     """The power is gone."""
 
 

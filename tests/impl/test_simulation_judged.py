@@ -12,16 +12,13 @@ from pathlib import Path
 
 import pytest
 from judged import client_history, judge, judged
-from million import STORM, Plan, digest, found_in, plans
+from million import Plan, digest, found_in, plans
+from mistaken import MISTAKES
 
 from impl.errors import ErrorCode
 from impl.free_run import FreeRun, Size
-from impl.proposals import Proposal
-from impl.random_run import Rates
+from impl.random_run import STORM, Rates
 from impl.simulated_requests import Operation as Asked
-from impl.sync_request_processor import SyncRequestProcessor
-from impl.txnlog import FileTxnLog
-from impl.zookeeper_server import ZooKeeperServer
 from zabspec.conform.client_history import (
     BAD_VERSION,
     OK,
@@ -41,68 +38,44 @@ def _quiet() -> Iterator[None]:
     logging.disable(logging.NOTSET)
 
 
-def _commits_with_any_ack(proposal: Proposal) -> bool:
-    return bool(proposal.acks)
-
-
-async def _acknowledges_before_its_fsync(log_thread: SyncRequestProcessor) -> None:
-    while True:
-        batch, is_last = await log_thread._append_batch()  # noqa: SLF001 - a bug from within
-        log_thread._pass_on(batch)  # noqa: SLF001
-        if batch:
-            await log_thread._peer.storage.commit()  # noqa: SLF001
-        if is_last:
-            return
-
-
-_truncate = FileTxnLog.truncate
-
-
-async def _keeps_one_transaction_more(log: FileTxnLog, zxid: int) -> None:
-    await _truncate(log, zxid + 1)
-
-
-def _takes_clients_that_have_seen_more(_server: ZooKeeperServer, _last_zxid_seen: int) -> bool:
-    return False
-
-
 BUGS = {
     "a leader commits without a quorum": (
-        (Proposal, "has_all_quorums", _commits_with_any_ack),
+        "any-ack",
         (0, Rates()),
         "/r0: not linearizable",
     ),
     "servers acknowledge before their fsync": (
-        (SyncRequestProcessor, "run", _acknowledges_before_its_fsync),
+        "ack-first",
         (20, Rates()),
         "/r2: not linearizable",
     ),
     "TRUNC keeps a transaction": (
-        (FileTxnLog, "truncate", _keeps_one_transaction_more),
+        "trunc-keeps",
         (4, Rates()),
         "servers 1 and 2 differ",
     ),
     "TRUNC keeps a transaction, and another is logged behind it": (
-        (FileTxnLog, "truncate", _keeps_one_transaction_more),
+        "trunc-keeps",
         (21, Rates()),
         "server 2 ended: StorageError",
     ),
     "a follower that is behind serves whoever comes": (
-        (ZooKeeperServer, "is_behind", _takes_clients_that_have_seen_more),
+        "behind-serves",
         (55, STORM),
         "session 0x200000000020002 goes back",
     ),
 }
-"""What is wrong in place of what, the run that shows it, and how it is seen."""
+"""The mistake, the run that shows it, and how it is seen."""
 
 
 @pytest.mark.parametrize("name", BUGS)
 def test_a_bug_is_found_out_and_without_it_the_same_seed_is_right(
     monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    (changed, method, bug), (seed, rates), seen = BUGS[name]
+    mistake, (seed, rates), seen = BUGS[name]
+    changed, method, mistaken = MISTAKES[mistake]
     assert judged(FreeRun(Size(), seed, rates), 8000) == []
-    monkeypatch.setattr(changed, method, bug)
+    monkeypatch.setattr(changed, method, mistaken)
 
     found = judged(FreeRun(Size(), seed, rates), 8000)
 

@@ -7,6 +7,7 @@ from attrs import field, frozen, validators
 
 from zabspec.protocol.state import Ensemble
 
+_at_most_32_bits = [validators.instance_of(int), validators.le(0xFFFFFFFF)]
 _at_least_0 = [validators.instance_of(int), validators.ge(0)]
 
 
@@ -23,6 +24,8 @@ class Bounds:
     observers: servers without a vote; their sids follow.
     window: how many transactions a database keeps to bring learners up to date.
     force_snapshot: leaders always send their snapshot.
+    last_counter: no transaction is given it: a leader that comes to it leaves its role. In the
+        paper's grain counters have no end.
     """
 
     servers: int = field(default=3, validator=[validators.instance_of(int), validators.ge(2)])
@@ -34,13 +37,20 @@ class Bounds:
     observers: int = field(default=0, validator=_at_least_0)
     window: int = field(default=500, validator=_at_least_0)
     force_snapshot: bool = False
+    last_counter: int = field(default=0xFFFFFFFF, validator=[validators.ge(1), *_at_most_32_bits])
 
     @property
     def ensemble(self) -> Ensemble:
         """The servers, as rules see them."""
         voters = tuple(range(1, self.servers + 1))
         observers = tuple(range(self.servers + 1, self.servers + self.observers + 1))
-        return Ensemble(voters, observers, self.window, self.force_snapshot)
+        return Ensemble(
+            voters,
+            observers,
+            self.window,
+            self.force_snapshot,
+            last_counter=self.last_counter,
+        )
 
     def __str__(self) -> str:
         counted = [_count(getattr(self, name), name) for name in _ALWAYS_SAID]
@@ -49,10 +59,13 @@ class Bounds:
             for name in ("limits", "observers")
             if getattr(self, name)
         ]
-        if self.window != attrs.fields(type(self)).window.default:
+        usual = attrs.fields(type(self))
+        if self.window != usual.window.default:
             counted.append(f"a window of {self.window}")
         if self.force_snapshot:
             counted.append("snapshots forced")
+        if self.last_counter != usual.last_counter.default:
+            counted.append(f"a last counter of {self.last_counter}")
         return ", ".join(counted)
 
 

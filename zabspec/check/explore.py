@@ -65,6 +65,11 @@ class Explorer:
         asked = [one for one in self._properties if one.reads in BEYOND_WORLDS]
         self._recoveries = [Recovery(one, tables, self._expander) for one in asked]
 
+    @property
+    def tables(self) -> Tables:
+        """The rows that were asked for so far."""
+        return self._tables
+
     def run(self, report: Report = lambda _: None) -> Exploration:
         """Explore until a finding, the end, or where memory ends; `report` hears of it.
 

@@ -24,7 +24,7 @@ def resident_mb() -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / (1024 * 1024)
 
 
-class MemoryUsedUp(Exception):  # noqa: N818  it ends a search, and is no error
+class MemoryUsedUp(Exception):
     """An exploration needs more memory than it may have; the text says how much that is."""
 
 

@@ -17,9 +17,9 @@ from zabspec.check import abstract, connections
 from zabspec.check.abstract import AtomicBroadcast
 from zabspec.check.actions import Action, Item, Mark
 from zabspec.check.connections import Channel
-from zabspec.check.outcomes import AnyServer, Outcome, outcomes
+from zabspec.check.outcomes import AnyServer, Outcome, cuts, uncut
 from zabspec.protocol.effects import CloseAll, Open, Send
-from zabspec.protocol.events import Crash, Elected, Event, LinkLost, Received
+from zabspec.protocol.events import Event, LinkLost, Received
 from zabspec.protocol.rules import Spec
 from zabspec.protocol.state import Connection, Ensemble
 
@@ -56,14 +56,23 @@ class Step(NamedTuple):
     world: World
 
 
+class Choice(NamedTuple):
+    """A step that may be taken. before: the world it is taken from, with the price paid."""
+
+    action: Action
+    outcomes: tuple[Outcome, ...]
+    before: World
+
+
 class Parts:
     """The parts of the worlds of one spec and ensemble, each equal one the same object."""
 
     def __init__(self, spec: Spec, ensemble: Ensemble) -> None:
         self.pairs = tuple(permutations(ensemble.servers, 2))
         self.channel = {pair: number for number, pair in enumerate(self.pairs)}
-        self.outcomes = cache(self._outcomes)
-        self.received = cache(self._receive)
+        self.uncut = cache(self._uncut)
+        self.cuts = cache(self._cuts)
+        self.reading = cache(_reading)
         self._spec = spec
         self._ensemble = ensemble
         self._known: dict[object, object] = {}
@@ -137,17 +146,13 @@ class Parts:
         there, back = self.channel[sid, peer], self.channel[peer, sid]
         channels[there], channels[back] = change(channels[there], channels[back])
 
-    def _outcomes(self, server: AnyServer, event: Event) -> tuple[Outcome, ...]:
-        found = outcomes(self._spec, self._ensemble, server, event)
-        if isinstance(event, Elected | Crash):  # several servers at once, or a crash: never cut
-            found = (outcome for outcome in found if outcome.crash_after is None)
-        return tuple(evolve(outcome, after=self.one(outcome.after)) for outcome in found)
+    def _uncut(self, server: AnyServer, event: Event) -> Outcome:
+        found = uncut(self._spec, self._ensemble, server, event)
+        return evolve(found, after=self.one(found.after))
 
-    def _receive(self, server: AnyServer, sender: int, item: Item) -> tuple[Outcome, ...]:
-        connection = Connection(sender)
-        if isinstance(item, Mark):
-            return self.outcomes(server, LinkLost(connection))
-        return self.outcomes(server, Received(connection, item))
+    def _cuts(self, server: AnyServer, event: Event) -> tuple[Outcome, ...]:
+        found = cuts(self._spec, self._ensemble, self.uncut(server, event))
+        return tuple(evolve(outcome, after=self.one(outcome.after)) for outcome in found)
 
     def _follow(self, monitor: AtomicBroadcast, outcome: Outcome) -> AtomicBroadcast:
         return self.one(abstract.follow(monitor, outcome)[0])
@@ -166,3 +171,9 @@ class Parts:
             return self.one(there), self.one(home)
 
         return changed
+
+
+def _reading(sender: int, item: Item) -> Event:
+    """The event in which a server reads what another one sent, or its end."""
+    connection = Connection(sender)
+    return LinkLost(connection) if isinstance(item, Mark) else Received(connection, item)

@@ -12,7 +12,8 @@
 Indented lines are what the action above them led to; they are written by machine, and compared
 when a script is played again. `deliver 2 -> 1` alone delivers whatever is next. Behind an action,
 `/ crash after 1` has the server crash when it has carried out one of the effects, and `leaving 2`
-says how many unsynced transactions outlive that.
+says how many unsynced transactions outlive that. `/ order 7` seeds the order in which the tasks of
+a system run, where one is played beside the spec; the spec has none.
 """
 
 from __future__ import annotations
@@ -48,7 +49,9 @@ _HEADER = re.compile(r"zabspec script (\d{1,18})")
 _SPEC = re.compile(r"spec ([\w-]+)(?: ([0-9a-f]{8}))?")
 _SERVERS = re.compile(
     r"servers ([2-9])(?: observers ([0-9]))?(?: window (\d{1,9}))?(?: (snapshots forced))?"
+    r"(?: last counter ([1-9]\d{0,8}))?"
 )
+_ORDER = re.compile(r"^(.*?)(?: / order (\d{1,18}))?$")
 _CRASH = re.compile(r"^(.*?)(?: / crash after (\d{1,18})(?: leaving (\d{1,18}))?)?$")
 
 _ELECT = re.compile(r"elect (\d{1,18}) among (\d{1,18}(?: \d{1,18})*)")
@@ -79,18 +82,19 @@ class ScriptError(Exception):
 
 @frozen
 class Line:
-    """An action, where it stands, and what is written below it."""
+    """An action, where it stands, and what is written below it. order: 0 where none is said."""
 
     number: int
     action: Action
     outputs: tuple[str, ...] = ()
+    order: int = 0
 
 
 @frozen
 class Script:
     """A run to be played. fingerprint: of the spec it was written under; None if not said.
 
-    bounds: its servers, observers and window; what may happen is not bounded.
+    bounds: its servers, observers, window and last counter; what may happen is not bounded.
     """
 
     spec: str
@@ -191,7 +195,9 @@ def parse_script(text: str, path: str = "script") -> Script:
     lines: list[Line] = []
     for number, line in told:
         if not line.startswith(INDENT):
-            lines.append(Line(number, _read_action(line, f"{path}:{number}")))
+            body, order = _ORDER.fullmatch(line).groups()  # type: ignore[union-attr]  # it always does
+            action = _read_action(body, f"{path}:{number}")
+            lines.append(Line(number, action, order=int(order or 0)))
         elif lines:
             lines[-1] = evolve(lines[-1], outputs=(*lines[-1].outputs, line.strip()))
         else:
@@ -200,16 +206,19 @@ def parse_script(text: str, path: str = "script") -> Script:
 
 
 def _bounds(setup: tuple[str | None, ...]) -> Bounds:
-    servers, observers, window, forced = setup
-    bounds = Bounds(int(servers or 0), observers=int(observers or 0), force_snapshot=bool(forced))
-    return bounds if window is None else evolve(bounds, window=int(window))
+    servers, observers, window, forced, counter = setup
+    usual = Bounds(int(servers or 0), observers=int(observers or 0), force_snapshot=bool(forced))
+    last = int(counter or usual.last_counter)
+    return evolve(usual, window=int(window or usual.window), last_counter=last)
 
 
 def _show_servers(bounds: Bounds) -> str:
     observers = f" observers {bounds.observers}" if bounds.observers else ""
     window = f" window {bounds.window}" if bounds.window != Bounds().window else ""
     forced = " snapshots forced" if bounds.force_snapshot else ""
-    return f"servers {bounds.servers}{observers}{window}{forced}"
+    last = bounds.last_counter
+    counter = f" last counter {last}" if last != Bounds().last_counter else ""
+    return f"servers {bounds.servers}{observers}{window}{forced}{counter}"
 
 
 def _expect(

@@ -190,6 +190,14 @@ class Tables:
         for key in self.rows.pairs()[0].tolist():
             yield self.locals.values[key >> 24], self.event(key & 0xFFFFFF)
 
+    def answered(self) -> Iterator[tuple[AnyServer, Event, AnyServer]]:
+        """Every row, with the server that it leads to; in the order in which servers were met."""
+        keys, outcomes = self.rows.pairs()
+        after, values = self.after.array[outcomes], self.locals.values
+        for at in np.argsort(keys).tolist():
+            key = int(keys[at])
+            yield values[key >> 24], self.event(key & 0xFFFFFF), values[after[at]]
+
     @property
     def row_count(self) -> int:
         """Distinct pairs of a server and an event that were asked for, inside other steps too."""

@@ -6,8 +6,8 @@ left, and the monitor. An action gives an event to one server, or to several at 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import combinations, product
+from collections.abc import Iterator, Sequence
+from itertools import chain, combinations, product
 
 from attrs import evolve
 
@@ -26,12 +26,12 @@ from zabspec.check.actions import (
 )
 from zabspec.check.bounds import Bounds
 from zabspec.check.outcomes import AnyServer, Outcome
-from zabspec.check.parts import Environment, Parts, Step, World
+from zabspec.check.parts import Choice, Environment, Parts, Step, World
 from zabspec.protocol.events import ClientRequest, Crash, Elected, LimitExpired, LogSynced
 from zabspec.protocol.rules import Spec
 from zabspec.protocol.state import Leader, Looking, new_server
 
-__all__ = ["Environment", "Step", "World", "Worlds"]
+__all__ = ["Choice", "Environment", "Step", "World", "Worlds"]
 
 
 class Worlds:
@@ -57,7 +57,29 @@ class Worlds:
 
     def steps(self, world: World) -> Iterator[Step]:
         """Every step that the bounds leave, always in the same order."""
-        yield from self.progress(world)
+        return map(self.take, chain(self.progress(world), self.faults(world)))
+
+    def take(self, choice: Choice) -> Step:
+        """The step that is chosen."""
+        after = self._parts.after(choice.before, *choice.outcomes)
+        return Step(choice.action, choice.outcomes, after)
+
+    def progress(self, world: World, *, cut: bool = True) -> Iterator[Choice]:
+        """The steps that are no faults.
+
+        cut: and the same cut by a crash, where one is left.
+        """
+        cut = cut and world.environment.crashes > 0
+        yield from self._deliveries(world, cut=cut)
+        yield from self._threads(world, cut=cut)
+        if world.environment.txns:
+            yield from self._requests(world, cut=cut)
+        yield from self._joins(world)
+        if world.environment.elections:
+            yield from self._elections(world)
+
+    def faults(self, world: World) -> Iterator[Choice]:
+        """The steps that no protocol needs to make progress."""
         if world.environment.crashes:
             yield from self._crashes(world)
         if world.environment.lost_links:
@@ -65,72 +87,61 @@ class Worlds:
         if world.environment.limits:
             yield from self._limits(world)
 
-    def progress(self, world: World) -> Iterator[Step]:
-        """The steps that are no faults, and the same cut by a crash where one is left."""
-        yield from self._deliveries(world)
-        yield from self._threads(world)
-        if world.environment.txns:
-            yield from self._requests(world)
-        yield from self._joins(world)
-        if world.environment.elections:
-            yield from self._elections(world)
-
     def is_cut(self, world: World) -> bool:
         """Whether a bound alone keeps the protocol from going on here."""
         more = world.environment
         more = evolve(more, txns=more.txns + 1, elections=more.elections + 1)
         return any(True for _ in self.progress(world._replace(environment=more)))
 
-    def _deliveries(self, world: World) -> Iterator[Step]:
+    def _deliveries(self, world: World, *, cut: bool) -> Iterator[Choice]:
         for number, channel in enumerate(world.channels):
             if channel.items:
                 sender, receiver = self._parts.pairs[number]
                 item = channel.items[0]
-                server = world.servers[receiver - 1]
-                found = self._parts.received(server, sender, item)
-                read = self._parts.read(world, number)
-                yield from self._each(read, Deliver(sender, receiver, item), found)
+                event, read = self._parts.reading(sender, item), self._parts.read(world, number)
+                whole = self._parts.uncut(world.servers[receiver - 1], event)
+                yield from self._each(read, Deliver(sender, receiver, item), whole, cut=cut)
 
-    def _threads(self, world: World) -> Iterator[Step]:
+    def _threads(self, world: World, *, cut: bool) -> Iterator[Choice]:
         for server in world.servers:
             for event in self.spec.threads(server):
                 action: SyncLog | ApplyNext = ApplyNext(server.sid)
                 if isinstance(event, LogSynced):
                     action = SyncLog(server.sid, event.upto)
-                yield from self._each(world, action, self._parts.outcomes(server, event))
+                yield from self._each(world, action, self._parts.uncut(server, event), cut=cut)
 
-    def _requests(self, world: World) -> Iterator[Step]:
+    def _requests(self, world: World, *, cut: bool) -> Iterator[Choice]:
         event = ClientRequest(world.environment.requests + 1)
         asked = self._parts.paying(world, "txns")
         for server in world.servers:
             if self.spec.acts(server, event):
-                yield from self._each(asked, Ask(server.sid), self._parts.outcomes(server, event))
+                whole = self._parts.uncut(server, event)
+                yield from self._each(asked, Ask(server.sid), whole, cut=cut)
 
     def _each(
         self,
         world: World,
         action: Deliver | SyncLog | ApplyNext | Ask,
-        found: Iterable[Outcome],
-    ) -> Iterator[Step]:
-        """A step for each outcome; those that a crash cut only if there may be one."""
-        for outcome in found:
-            if outcome.crash_after is None:
-                yield Step(action, (outcome,), self._parts.after(world, outcome))
-            elif world.environment.crashes:
-                at, left = outcome.crash_after, outcome.survives
-                crashed = self._parts.paying(world, "crashes")
-                cut = evolve(action, crash_after=at, survives=left)
-                yield Step(cut, (outcome,), self._parts.after(crashed, outcome))
+        whole: Outcome,
+        *,
+        cut: bool,
+    ) -> Iterator[Choice]:
+        """The choice of the whole outcome; and one for each place where a crash may cut it."""
+        yield Choice(action, (whole,), world)
+        for outcome in self._parts.cuts(whole.before, whole.event) if cut else ():
+            crashed = self._parts.paying(world, "crashes")
+            at, left = outcome.crash_after, outcome.survives
+            yield Choice(evolve(action, crash_after=at, survives=left), (outcome,), crashed)
 
-    def _joins(self, world: World) -> Iterator[Step]:
+    def _joins(self, world: World) -> Iterator[Choice]:
         leaders = [one.sid for one in world.servers if isinstance(one.role, Leader)]
         for server in world.servers if leaders else ():
             if isinstance(server.role, Looking):
                 for leader in leaders:
-                    found = self._parts.outcomes(server, Elected(leader))
-                    yield Step(Join(server.sid, leader), found, self._parts.after(world, *found))
+                    found = self._parts.uncut(server, Elected(leader))
+                    yield Choice(Join(server.sid, leader), (found,), world)
 
-    def _elections(self, world: World) -> Iterator[Step]:
+    def _elections(self, world: World) -> Iterator[Choice]:
         looking = [
             server
             for server in world.servers[: len(self.ensemble.voters)]
@@ -140,32 +151,28 @@ class Worlds:
             for leader in self.spec.oracle(members):
                 yield self._election(world, members, leader)
 
-    def _election(self, world: World, members: Sequence[AnyServer], leader: int) -> Step:
+    def _election(self, world: World, members: Sequence[AnyServer], leader: int) -> Choice:
         first = sorted(members, key=lambda one: one.sid != leader)
-        elected = [
-            outcome for one in first for outcome in self._parts.outcomes(one, Elected(leader))
-        ]
+        elected = [self._parts.uncut(one, Elected(leader)) for one in first]
         paid = self._parts.paying(world, "elections")
         action = Elect(leader, tuple(one.sid for one in members))
-        return Step(action, tuple(elected), self._parts.after(paid, *elected))
+        return Choice(action, tuple(elected), paid)
 
-    def _crashes(self, world: World) -> Iterator[Step]:
+    def _crashes(self, world: World) -> Iterator[Choice]:
         crashed = self._parts.paying(world, "crashes")
         for server in world.servers:
             for survives in range(server.disk.unsynced + 1):
-                found = self._parts.outcomes(server, Crash(survives))
-                action = Restart(server.sid, survives)
-                yield Step(action, found, self._parts.after(crashed, *found))
+                found = self._parts.uncut(server, Crash(survives))
+                yield Choice(Restart(server.sid, survives), (found,), crashed)
 
-    def _limits(self, world: World) -> Iterator[Step]:
+    def _limits(self, world: World) -> Iterator[Choice]:
         expired = self._parts.paying(world, "limits")
         for server in world.servers:
             if self.spec.acts(server, LimitExpired()):
-                found = self._parts.outcomes(server, LimitExpired())
-                plain = [outcome for outcome in found if outcome.crash_after is None]
-                yield Step(Expire(server.sid), tuple(plain), self._parts.after(expired, *plain))
+                found = self._parts.uncut(server, LimitExpired())
+                yield Choice(Expire(server.sid), (found,), expired)
 
-    def _lost_links(self, world: World) -> Iterator[Step]:
+    def _lost_links(self, world: World) -> Iterator[Choice]:
         lost = self._parts.paying(world, "lost_links")
         for one, other in self._links:
             out = world.channels[self._parts.channel[one, other]]
@@ -173,4 +180,4 @@ class Worlds:
             if out.open and home.open:
                 for kept in product(range(len(out.items) + 1), range(len(home.items) + 1)):
                     action = LoseLink(one, other, kept)
-                    yield Step(action, (), self._parts.broken(lost, one, other, kept))
+                    yield Choice(action, (), self._parts.broken(lost, one, other, kept))

@@ -76,7 +76,12 @@ class Recording:
 
 def read_recording(path: Path) -> Recording:
     """The recording in this file. Raises RecordingError at the first line that is not one."""
-    lines = _lines(path)
+    return parse_recording(read_text(path), path)
+
+
+def parse_recording(text: str, path: Path) -> Recording:
+    """The recording in this text. path: what an error names. Raises RecordingError."""
+    lines = text.split("\n")
     reader = _Reader(path, is_whole=lines[-1] == "")
     if reader.is_whole:
         lines.pop()
@@ -90,7 +95,8 @@ def read_recording(path: Path) -> Recording:
     return Recording(path, release if _RELEASE.fullmatch(release) else None, records)
 
 
-def _lines(path: Path) -> list[str]:
+def read_text(path: Path) -> str:
+    """The text of this file. Raises RecordingError, for the file or the line."""
     try:
         content = path.read_bytes()
     except FileNotFoundError:
@@ -100,7 +106,7 @@ def _lines(path: Path) -> list[str]:
     except (OSError, ValueError) as error:
         raise RecordingError(path, 0, f"read nothing ({error}), expected a recording") from None
     try:
-        return content.decode("utf-8").split("\n")
+        return content.decode("utf-8")
     except UnicodeDecodeError as error:
         number = content.count(b"\n", 0, error.start) + 1
         raise RecordingError(path, number, "read bytes, expected UTF-8 text") from None

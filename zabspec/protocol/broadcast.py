@@ -16,6 +16,7 @@ from zabspec.protocol.effects import (
     Write,
 )
 from zabspec.protocol.events import ClientRequest, LogSynced, Received, TxnApplied
+from zabspec.protocol.leaving import leave_role
 from zabspec.protocol.messages import Ack, Commit, Inform, Proposal, UpToDate
 from zabspec.protocol.rules import on
 from zabspec.protocol.state import (
@@ -38,19 +39,37 @@ FORWARDED = (Stage.SYNCING, Stage.ACTIVE)
 
 
 @on(Leader, BROADCAST, ClientRequest)
-def leader_proposes(server: Server[Leader], event: ClientRequest, _ensemble: Ensemble) -> Step:
+def leader_proposes(server: Server[Leader], event: ClientRequest, ensemble: Ensemble) -> Step:
     """Propose the next transaction of the epoch to everyone whose sync has begun, and log it.
 
-    It is sent before the leader's own log has it; observers get none.
+    It is sent before the leader's own log has it; observers get none. A leader that comes to the
+    last counter leaves its role, and the request is lost; what is outstanding stays in the logs.
     Models PrepRequestProcessor, ProposalRequestProcessor, Leader.propose.
     """
+    zxid = last_proposed(server).next()
+    if zxid.counter >= ensemble.last_counter:
+        return leave_role(server)
+    return propose(server, Txn(zxid, event.request))
+
+
+def propose(server: Server[Leader], txn: Txn) -> Step:
+    """Propose this transaction."""
     leader = server.role
-    txn = Txn(_last_proposed(server).next(), event.request)
     sends = (
         Send(one.connection, Proposal(txn)) for one in leader.at(*FORWARDED) if not one.observes
     )
     proposed = evolve(leader, outstanding=(*leader.outstanding, Outstanding(txn)))
     return Step(server.playing(proposed), (Broadcast(txn), *sends, Write(Append((txn,)))))
+
+
+def last_proposed(server: Server[Leader]) -> Zxid:
+    """The zxid of what a leader proposed last; epoch.0 if nothing yet."""
+    leader = server.role
+    if leader.outstanding:
+        return leader.outstanding[-1].txn.zxid
+    if leader.to_apply:
+        return leader.to_apply[-1].zxid
+    return server.memory.database.zxid
 
 
 @on(Leader, BROADCAST, LogSynced)
@@ -191,12 +210,3 @@ def _count(
 
 def _unsynced(server: Server[Leader] | Server[Follower]) -> History:
     return server.disk.log[len(server.disk.log) - server.disk.unsynced :]
-
-
-def _last_proposed(server: Server[Leader]) -> Zxid:
-    leader = server.role
-    if leader.outstanding:
-        return leader.outstanding[-1].txn.zxid
-    if leader.to_apply:
-        return leader.to_apply[-1].zxid
-    return server.memory.database.zxid

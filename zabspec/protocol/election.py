@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+
+from attrs import frozen
 
 from zabspec.protocol.effects import Open, Send, Step
 from zabspec.protocol.events import Elected
@@ -18,16 +20,47 @@ from zabspec.protocol.state import (
     Phase,
     Role,
     Server,
+    Zxid,
 )
 
 
-def most_recent(looking: Sequence[Server[Role]]) -> tuple[int, ...]:
-    """The oracle as FLE should be: the largest (currentEpoch, last zxid, sid) is elected.
+@frozen
+class Vote:
+    """For whom a server votes at first: itself. epoch: its current one. zxid: its last."""
+
+    epoch: int
+    zxid: Zxid
+    sid: int
+
+
+Beats = Callable[[Vote, Vote], bool]
+"""Whether a server gives up the second vote for the first."""
+
+
+def total_order_predicate(new: Vote, current: Vote) -> bool:
+    """A later current epoch wins; with the same, a later zxid; with the same again, a greater sid.
 
     Models FastLeaderElection.totalOrderPredicate.
     """
-    best = max(looking, key=lambda one: (one.disk.current_epoch, one.memory.database.zxid, one.sid))
-    return (best.sid,)
+    if new.epoch != current.epoch:
+        return new.epoch > current.epoch
+    if new.zxid != current.zxid:
+        return new.zxid > current.zxid
+    return new.sid > current.sid
+
+
+def unbeaten(looking: Sequence[Server[Role]], beats: Beats) -> tuple[int, ...]:
+    """Whose vote none of these servers gives up for another one's; nobody, where votes go round.
+
+    Models FastLeaderElection.lookForLeader, which ends when nobody changes the vote any more.
+    """
+    votes = [Vote(one.disk.current_epoch, one.memory.database.zxid, one.sid) for one in looking]
+    return tuple(mine.sid for mine in votes if not any(beats(other, mine) for other in votes))
+
+
+def most_recent(looking: Sequence[Server[Role]]) -> tuple[int, ...]:
+    """The oracle as FLE should be: the largest (currentEpoch, last zxid, sid) is elected."""
+    return unbeaten(looking, total_order_predicate)
 
 
 @on(Looking, Phase.ELECTION, Elected)

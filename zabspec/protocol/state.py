@@ -153,6 +153,8 @@ class Ensemble:
         ZooKeeper).
     force_snapshot: a leader always sends its snapshot. log_sync: it may read its transaction log
         where the window does not reach back far enough.
+    last_counter: no transaction is given it: a leader that comes to it leaves its role, so that the
+        next begins at 1 in an epoch of its own.
     """
 
     voters: tuple[int, ...]
@@ -160,6 +162,7 @@ class Ensemble:
     window: int = 500
     force_snapshot: bool = False
     log_sync: bool = True
+    last_counter: int = 0xFFFFFFFF
 
     @property
     def servers(self) -> tuple[int, ...]:

@@ -1,0 +1,203 @@
+"""A server of the model beside one of the system: the same events, and nothing else in common.
+
+What the system shows decides which of the model's servers it can be. Where it shows everything
+there is one; where it shows less, or does by itself what the model has as an event, there may be
+several, and all are followed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cache
+from itertools import chain, product
+
+from attrs import evolve, frozen
+
+from zabspec.check.outcomes import AnyServer, uncut, written
+from zabspec.conform.expected import (
+    Difference,
+    Expected,
+    Seen,
+    connected_after,
+    differences,
+    matches,
+)
+from zabspec.conform.plain import plain_ensemble, plain_event
+from zabspec.conform.system import System, SystemFailed
+from zabspec.protocol.effects import Effect, Send, Write
+from zabspec.protocol.events import (
+    Crash,
+    Event,
+    LinkLost,
+    LogSynced,
+    Received,
+    TxnApplied,
+)
+from zabspec.protocol.rules import Spec
+from zabspec.protocol.state import Ensemble, new_server
+
+EVENTS_TAKEN: dict[str, type[Event]] = {"fsync": LogSynced, "apply": TxnApplied}
+"""What a system may take, and the event that it waits for then."""
+_MOST = 4096
+
+
+@frozen
+class Cut:
+    """The server is killed in a step. after: so many lasting effects; survives: as in `Crash`."""
+
+    after: int
+    survives: int = 0
+
+
+@frozen(eq=False)
+class Divergence:
+    """A system did what no server of the model can have done.
+
+    event: what it was told; differences: from the explanation that comes nearest.
+    """
+
+    sid: int
+    event: Event
+    cut: Cut | None
+    differences: tuple[Difference, ...]
+
+
+class Rulebook:
+    """What the spec says of each (server, event), worked out once."""
+
+    def __init__(self, spec: Spec, ensemble: Ensemble, system: System) -> None:
+        self.spec, self.ensemble, self.system = spec, ensemble, system
+        self.expected = cache(self._expected)
+        self.cut = cache(self._cut)
+        waits = [name for name, kind in EVENTS_TAKEN.items() if kind not in spec.fused]
+        self.held = [name for name in waits if name in system.takes]
+        self._by_itself = tuple(EVENTS_TAKEN[name] for name in waits if name not in system.takes)
+        self._known: dict[AnyServer, AnyServer] = {}
+
+    def start(self, sid: int) -> Beside:
+        """A new server of each."""
+        return Beside(self, sid)
+
+    def one(self, server: AnyServer) -> AnyServer:
+        """The one object that stands for all servers equal to this."""
+        return self._known.setdefault(server, server)
+
+    def _expected(self, server: AnyServer, event: Event) -> tuple[Expected, ...]:
+        """All that a server may do at this event: one way, unless it does things by itself."""
+        found = []
+        for before, done in self._closure(server, ()):
+            after, effects = self._whole(before, event)
+            found += self._closure(after, (*done, *effects))
+        return tuple(Expected.of(server.disk, effects, after) for after, effects in found)
+
+    def _cut(self, server: AnyServer, event: Event) -> tuple[Expected, ...]:
+        """All that it may have done when it was killed in the middle, at once before, or behind."""
+        found: list[Expected] = []
+        for before, done in self._closure(server, ()):
+            _, effects = self._whole(before, event)
+            for begun in _beginnings(effects):
+                found += self._killed(server, before, (*done, *begun))
+        return tuple({(one.after, one.effects): one for one in found}.values())
+
+    def _killed(
+        self, server: AnyServer, before: AnyServer, done: tuple[Effect, ...]
+    ) -> Iterator[Expected]:
+        left = evolve(before, disk=written(server.disk, done))
+        for survives in range(left.disk.unsynced + 1):
+            after, effects = self._whole(left, Crash(survives))
+            yield Expected.of(server.disk, (*done, *effects), after)
+
+    def _whole(self, server: AnyServer, event: Event) -> tuple[AnyServer, tuple[Effect, ...]]:
+        outcome = uncut(self.spec, self.ensemble, server, event)
+        return self.one(outcome.after), outcome.effects
+
+    def _closure(
+        self, server: AnyServer, done: tuple[Effect, ...]
+    ) -> list[tuple[AnyServer, tuple[Effect, ...]]]:
+        """What a server may have become by what it does by itself, with all it did."""
+        found = [(server, done)]
+        for before, effects in found:
+            if self._by_itself:
+                for inner in self.spec.threads(before):
+                    if isinstance(inner, self._by_itself) and len(found) < _MOST:
+                        after, more = self._whole(before, inner)
+                        found.append((after, (*effects, *more)))
+        return found
+
+
+class Beside:
+    """One server of the model and one of the system.
+
+    explained: what the system's may be. connected: the peers with an open connection. last: what
+    explains the last step; is_sure: whether nothing else could have been.
+    """
+
+    last: Expected
+    is_sure = True
+
+    def __init__(self, rulebook: Rulebook, sid: int) -> None:
+        self.sid = sid
+        self.explained: tuple[AnyServer, ...] = (rulebook.one(new_server(sid)),)
+        self.connected: frozenset[int] = frozenset()
+        self._rulebook = rulebook
+        ensemble = plain_ensemble(rulebook.ensemble)
+        self._server = rulebook.system.start(sid, ensemble, rulebook.held)
+
+    def step(self, event: Event, cut: Cut | None = None, order: int = 0) -> Divergence | None:
+        """Give both this event; what is returned says that the system's is none of the model's.
+
+        Raises SystemFailed.
+        """
+        if isinstance(event, Received | LinkLost):
+            self.connected |= {event.connection.peer}
+        if isinstance(event, LinkLost):
+            self.connected -= {event.connection.peer}
+        seen = self._tell(event, cut, order)
+        ask = self._rulebook.expected if cut is None else self._rulebook.cut
+        possible = [one for server in self.explained for one in ask(server, event)]
+        fitting = [one for one in possible if matches(one, seen, self.connected)]
+        if not fitting:
+            return Divergence(self.sid, event, cut, self._nearest(possible, seen))
+        self.last, self.is_sure = fitting[0], len(possible) == 1
+        self.explained = tuple(dict.fromkeys(one.after for one in fitting))
+        self.connected = connected_after(self.connected, seen.opens, fitting[0].closes)
+        return None
+
+    def close(self) -> None:
+        """Neither is needed any more."""
+        self._server.close()
+
+    def _tell(self, event: Event, cut: Cut | None, order: int) -> Seen:
+        told = plain_event(event)
+        if cut is not None:
+            told = {**told, "survives": cut.survives}
+        try:
+            effects = self._server.step(told, None if cut is None else cut.after, order)
+            return Seen.of(effects, self._server.observe())
+        except SystemFailed:
+            raise
+        except Exception as error:
+            raise SystemFailed(f"{type(error).__name__}: {error}") from error
+
+    def _nearest(self, possible: Sequence[Expected], seen: Seen) -> tuple[Difference, ...]:
+        found = [tuple(differences(one, seen, self.connected)) for one in possible]
+        return min(found, key=len)
+
+
+def _beginnings(effects: tuple[Effect, ...]) -> Iterator[tuple[Effect, ...]]:
+    """What may have been done of these; what goes to several peers may go in any order."""
+    done: list[Effect] = []
+    rest = list(effects)
+    while True:
+        count = next((at for at, one in enumerate(rest) if isinstance(one, Write)), len(rest))
+        sends = [one for one in rest[:count] if isinstance(one, Send)]
+        peers = dict.fromkeys(one.connection for one in sends)
+        to_each = [[one for one in sends if one.connection == peer] for peer in peers]
+        quiet = [one for one in rest[:count] if not isinstance(one, Send)]
+        for sent in product(*(range(len(one) + 1) for one in to_each)):
+            begun = (one[:number] for one, number in zip(to_each, sent, strict=True))
+            yield (*done, *quiet, *chain.from_iterable(begun))
+        if count == len(rest):
+            return
+        done += rest[: count + 1]
+        rest = rest[count + 1 :]

@@ -1,0 +1,153 @@
+"""A world of the model beside a system: every server of both is given the same events.
+
+What may happen next is what the model says; each choice is a number, taken modulo how many there
+are, so that any numbers are a run. Compared after each event: what was sent on each connection, in
+order, what was durable when each packet left, and all that the system shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from attrs import evolve, frozen
+
+from zabspec.check.actions import Action, Deliver
+from zabspec.check.audit import Audit
+from zabspec.check.bounds import Bounds
+from zabspec.check.outcomes import Outcome
+from zabspec.check.properties import Property
+from zabspec.check.world import Choice, Worlds
+from zabspec.conform.beside import Cut, Divergence, Rulebook
+from zabspec.conform.expected import Expected
+from zabspec.conform.plain import plain_disk
+from zabspec.protocol import disk
+from zabspec.protocol.effects import Send, Write
+
+RUN = Bounds(servers=3, txns=6, lost_links=3, crashes=3, elections=8)
+"""How much may happen in a run of lockstep: more than can be exhausted."""
+_KINDS, _ORDER, _FAULT = 8, 6, 7
+"""Of the numbers, one in so many is a fault, and one has tasks run in another order."""
+
+
+@frozen
+class Taken:
+    """An action that was taken. order: the seed of the order in which tasks ran, 0 = the usual."""
+
+    action: Action
+    order: int = 0
+
+
+@frozen(eq=False)
+class Failure:
+    """Where a run of lockstep ended, and why.
+
+    divergence: of the system from the model; broken: promises that both broke, together. run: the
+    actions up to it, the last one included.
+    """
+
+    run: tuple[Taken, ...]
+    divergence: Divergence | None
+    broken: tuple[Property, ...] = ()
+
+
+class Lockstep:
+    """One run. taken: so far. events: that servers were given."""
+
+    def __init__(
+        self, worlds: Worlds, rulebook: Rulebook, properties: Iterable[Property] = ()
+    ) -> None:
+        self.taken: list[Taken] = []
+        self.events = 0
+        self._worlds = worlds
+        self._world = worlds.start()
+        self._audit = Audit(properties, worlds.ensemble)
+        self._sides = {sid: rulebook.start(sid) for sid in worlds.ensemble.servers}
+
+    def choose(self, number: int) -> Failure | None:
+        """Take the choice that this number stands for, if anything can happen at all."""
+        kind, rest = number % _KINDS, number // _KINDS
+        if kind == _FAULT and (faults := self._faults()):
+            return self.take(faults[rest % len(faults)])
+        order = rest if kind == _ORDER else 0
+        progress = list(self._worlds.progress(self._world, cut=False))
+        return self.take(progress[rest % len(progress)], order) if progress else None
+
+    def repeat(self, taken: Taken) -> Failure | None:
+        """Take this action, if it can be taken here."""
+        choices = [*self._worlds.progress(self._world), *self._worlds.faults(self._world)]
+        for one in choices:
+            if _same(one.action, taken.action):
+                return self.take(one, taken.order)
+        return None
+
+    def take(self, choice: Choice, order: int = 0) -> Failure | None:
+        """Take this choice on both sides, and compare."""
+        self.taken.append(Taken(choice.action, order))
+        seen: list[Outcome] = []
+        for outcome in choice.outcomes:
+            side = self._sides[outcome.before.sid]
+            self.events += 1
+            divergence = side.step(outcome.event, _cut_of(outcome), order)
+            if divergence is not None:
+                return Failure(tuple(self.taken), divergence)
+            seen.append(outcome if side.is_sure else _as_explained(outcome, side.last))
+        return self._go(choice._replace(outcomes=tuple(seen)))
+
+    def _faults(self) -> list[Choice]:
+        cut = [one for one in self._worlds.progress(self._world) if _is_cut(one)]
+        return [*cut, *self._worlds.faults(self._world)]
+
+    def close(self) -> None:
+        """It is over."""
+        for side in self._sides.values():
+            side.close()
+
+    def _go(self, choice: Choice) -> Failure | None:
+        before, step = self._world, self._worlds.take(choice)
+        self._world = step.world
+        if not self._audit.properties:
+            return None
+        broken = self._audit.step(before, step) + self._audit.world(step.world, before, step)
+        return Failure(tuple(self.taken), None, broken) if broken else None
+
+
+def replay(lockstep: Lockstep, run: Sequence[Taken]) -> Failure | None:
+    """The first failure of a run, each action taken where it can be."""
+    try:
+        for taken in run:
+            failure = lockstep.repeat(taken)
+            if failure is not None:
+                return failure
+        return None
+    finally:
+        lockstep.close()
+
+
+def _is_cut(choice: Choice) -> bool:
+    return any(outcome.crash_after is not None for outcome in choice.outcomes)
+
+
+def _same(action: Action, told: Action) -> bool:
+    """Whether it is the same, whatever it is that is delivered."""
+    if isinstance(action, Deliver) and isinstance(told, Deliver):
+        return evolve(action, item=None) == evolve(told, item=None)
+    return action == told
+
+
+def _as_explained(outcome: Outcome, explained: Expected) -> Outcome:
+    """What the system did, where the model leaves it several ways: it was cut, or shows less."""
+    return evolve(outcome, after=explained.after, effects=explained.effects)
+
+
+def _cut_of(outcome: Outcome) -> Cut | None:
+    """After how many things that last a system is killed there: what it sends and makes durable."""
+    if outcome.crash_after is None:
+        return None
+    count, before = 0, outcome.before.disk
+    for effect in outcome.effects[: outcome.crash_after]:
+        if isinstance(effect, Write):
+            after = disk.apply(effect.change, before)
+            count += plain_disk(after) != plain_disk(before)
+            before = after
+        count += isinstance(effect, Send)
+    return Cut(max(1, count), outcome.survives)
