@@ -35,6 +35,11 @@ class EpochFiles:
     async def load(self, last_zxid: int) -> None:
         """Read both files and hold them against the last zxid of snapshot and log.
 
+        What is read is relied on, so the folder has been synced since the process began: whoever
+        restored snapshot and log did that for all files at once. Differs: ZooKeeper never syncs it
+        (AtomicFileOutputStream), and so a kill and then a loss of power takes back an epoch that it
+        has answered with.
+
         A missing file is written, with the last zxid's epoch. Where the last zxid is of a later
         epoch than `currentEpoch`, a crash fell between the synced history and the file: the epoch
         that the log shows is written. An accepted epoch before the current one is refused with

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Protocol
 
 from impl.database import DatabaseError
@@ -66,6 +67,7 @@ class Storage:
         self.txn_log = FileTxnLog(log_disk or disk, pre_alloc_size=pre_alloc_size)
         self.snap_log = FileSnap(disk)
         self._disk = disk
+        self._disks = (disk,) if log_disk in (None, disk) else (disk, log_disk)
 
     def read_my_id(self) -> int:
         """The sid in the file `myid`."""
@@ -74,10 +76,12 @@ class Storage:
     async def restore(self, database: Restored) -> int:
         """Load the newest valid snapshot, and every later record of the log, into a database.
 
-        Answers the last zxid. What is loaded is durable from then on: a torn end of the log is
-        cut, the rest synced. With nothing on disk, `snapshot.0` is written. A record that leaves
-        a gap is refused, as is a log without a snapshot. Models FileTxnSnapLog.restore.
+        Answers the last zxid. What is loaded is durable from then on, and what `load_epochs` reads
+        next: the folder is synced, a torn end of the log cut, the rest synced. With nothing on
+        disk, `snapshot.0` is written. A record that leaves a gap is refused, as is a log without a
+        snapshot. Models FileTxnSnapLog.restore. Differs: ZooKeeper syncs nothing here.
         """
+        await self._settle_names()
         await finish_install(self._disk, self.txn_log)
         database.clear()
         snapshot_zxid = self._load_snapshot(database)
@@ -229,6 +233,15 @@ class Storage:
     async def close(self) -> None:
         """Sync what was appended; the next append begins a new file."""
         await self.txn_log.roll_log()
+
+    async def _settle_names(self) -> None:
+        """Make durable what a killed process, or a failed fsync, left of renames and removals.
+
+        Else a server answers with an epoch that it read, and a loss of power takes it back.
+        """
+        for disk in self._disks:
+            with suppress(FileNotFoundError):
+                await disk.sync_folder(VERSION_FOLDER)
 
     def _load_snapshot(self, database: Restored) -> int:
         """Take over the newest snapshot that is whole; -1 without any. Models FileSnap.deserialize.

@@ -121,8 +121,8 @@ class FileTxnLog:
         """Make the files that come after a snapshot whole, and durable, as a process starts.
 
         A torn end of the last file is cut off; a last file without a record is removed. What a
-        killed process had written is synced, since from now on it counts as logged. Differs:
-        ZooKeeper leaves all three as they are.
+        killed process had written is synced, since from now on it counts as logged. The names in
+        the folder are durable before. Differs: ZooKeeper leaves all three as they are.
         """
         self._refuse_after_failure()
         self._name = None
@@ -219,7 +219,6 @@ class FileTxnLog:
         if log_file.torn:
             self._disk.truncate(log_file.name, log_file.offset)
         await self._disk.sync(log_file.name)
-        await self._disk.sync_folder(VERSION_FOLDER)
 
     def _end_of(self, name: str, zxid: int) -> int | None:
         """Behind the last record up to this zxid; None where the file has none."""

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable, Coroutine
+from itertools import chain
+from typing import Any
 
 import pytest
 from stored import (
@@ -103,6 +106,63 @@ def test_what_a_killed_process_had_written_is_durable_once_it_was_loaded() -> No
     files.lose_power({})
 
     assert held(files) == [*OLD, NEW[0]]
+
+
+async def _committed(storage: Storage) -> None:
+    storage.append(payload(NEW[0]))
+    await storage.commit()
+
+
+async def _rolled(storage: Storage) -> None:
+    await storage.roll_log()
+    await _committed(storage)
+
+
+async def _saved(storage: Storage) -> None:
+    await storage.save(holding(*OLD))
+
+
+async def _cut(storage: Storage) -> None:
+    await _rolled(storage)
+    assert await storage.truncate_log(OLD[2])
+
+
+async def _installed(storage: Storage) -> None:
+    await storage.install(holding(*zxids(2, 1)))
+
+
+async def _promised(storage: Storage) -> None:
+    await storage.load_epochs(OLD[-1])
+    await storage.set_accepted_epoch(5)
+    await storage.set_current_epoch(5)
+
+
+def _loaded(files: SimulatedFiles) -> tuple[list[int], int, int]:
+    """As a process that starts on these files: what it holds, and its two epochs."""
+    storage, database = restored(files)
+    run(storage.load_epochs(database.last_processed_zxid))
+    return database.zxids, storage.epochs.accepted_epoch, storage.epochs.current_epoch
+
+
+def _only_a_snapshot() -> SimulatedFiles:
+    files, storage = started()
+    run(storage.install(holding(*OLD)))
+    return files
+
+
+@pytest.mark.parametrize("begin", [begun, _only_a_snapshot])
+@pytest.mark.parametrize("work", [_committed, _rolled, _saved, _cut, _installed, _promised])
+def test_what_a_start_relies_on_survives_a_loss_of_power_wherever_a_kill_or_an_error_fell(
+    begin: Callable[[], SimulatedFiles], work: Callable[[Storage], Coroutine[Any, Any, None]]
+) -> None:
+    killed = (one for one in every_cut(begin, work) if one[0].startswith("killed"))
+    for what, files in chain(killed, failing_steps(begin, work)):
+        relied_on = _loaded(files)
+        names = set(files.named)
+        files.lose_power({})
+
+        assert set(files.named) >= {one for one in names if not one.endswith(".tmp")}, what
+        assert _loaded(files) == relied_on, what
 
 
 def test_after_any_crash_of_truncating_what_loads_is_a_prefix_down_to_the_cut() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from stored import CutDisk, run, storage_on
+from stored import CutDisk, ListDatabase, Stopped, restored, run, started, storage_on
 
 from impl.simulated_files import SimulatedFile, SimulatedFiles
 from impl.storage import Storage, StorageError
@@ -131,6 +131,80 @@ def test_an_epoch_that_could_not_be_written_does_not_count() -> None:
     assert written(files) == {"acceptedEpoch": b"4", "currentEpoch": b"3"}
     run(storage.set_accepted_epoch(6))
     assert written(files) == {"acceptedEpoch": b"6", "currentEpoch": b"3"}
+
+
+@pytest.mark.parametrize("name", ["acceptedEpoch", "currentEpoch"])
+@pytest.mark.parametrize("failing", [None, 5], ids=["killed", "the fsync of the folder failed"])
+def test_an_epoch_that_was_read_is_not_taken_back_though_its_name_was_not_yet_durable(
+    name: str, failing: int | None
+) -> None:
+    files, _ = started()
+    disk = CutDisk(files, failing=failing)
+    storage = Storage(disk)
+    run(storage.load_epochs(run(storage.restore(ListDatabase()))))
+    run(storage.set_accepted_epoch(2))
+    accepted = name == "acceptedEpoch"
+    disk.stop_in(4)
+    with pytest.raises((Stopped, OSError)):
+        run(storage.set_accepted_epoch(3) if accepted else storage.set_current_epoch(2))
+    assert [dict(one.before).keys() for one in files.renamings] == [
+        {f"version-2/{name}.tmp"},
+        {f"version-2/{name}.tmp", f"version-2/{name}"},
+    ]
+
+    answered = _started_again(files)
+    files.lose_power({})
+
+    assert answered == ((3, 0) if accepted else (2, 2))
+    assert _started_again(files) == answered
+
+
+def _started_again(files: SimulatedFiles) -> tuple[int, int]:
+    storage, database = restored(files)
+    run(storage.load_epochs(database.last_processed_zxid))
+    return storage.epochs.accepted_epoch, storage.epochs.current_epoch
+
+
+def test_a_start_syncs_the_folder_once_before_it_reads_from_it() -> None:
+    files, _ = started(make_zxid(1, 1))
+    _started_again(files)
+    disk = _Told(files)
+    storage = Storage(disk)
+    run(storage.load_epochs(run(storage.restore(ListDatabase()))))
+
+    assert disk.told[:2] == ["sync_folder version-2", "names"]
+    assert sum(one.startswith("sync_folder") for one in disk.told) == 1
+
+
+def test_logs_on_a_disk_of_their_own_are_in_a_folder_of_their_own() -> None:
+    disks = _Told(SimulatedFiles()), _Told(SimulatedFiles())
+    run(Storage(*disks).restore(ListDatabase()))
+    for disk in disks:
+        disk.told.clear()
+
+    run(Storage(*disks).restore(ListDatabase()))
+
+    assert [disk.told[0] for disk in disks] == ["sync_folder version-2"] * 2
+
+
+class _Told(CutDisk):
+    """Tells what it is asked: told."""
+
+    def __init__(self, files: SimulatedFiles) -> None:
+        super().__init__(files)
+        self.told: list[str] = []
+
+    def names(self, folder: str = "") -> list[str]:
+        self.told.append("names")
+        return super().names(folder)
+
+    def read(self, name: str, offset: int = 0, length: int | None = None) -> bytes:
+        self.told.append(f"read {name}")
+        return super().read(name, offset, length)
+
+    async def sync_folder(self, folder: str = "") -> None:
+        self.told.append(f"sync_folder {folder}")
+        await super().sync_folder(folder)
 
 
 def test_what_an_earlier_write_left_unfinished_leaves_nothing_in_a_later_one() -> None:

@@ -6,7 +6,7 @@ left, and the monitor. An action gives an event to one server, or to several at 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, combinations, product
 
 from attrs import evolve
@@ -27,7 +27,14 @@ from zabspec.check.actions import (
 from zabspec.check.bounds import Bounds
 from zabspec.check.outcomes import AnyServer, Outcome
 from zabspec.check.parts import Choice, Environment, Parts, Step, World
-from zabspec.protocol.events import ClientRequest, Crash, Elected, LimitExpired, LogSynced
+from zabspec.protocol.events import (
+    ClientRequest,
+    Crash,
+    Elected,
+    Event,
+    LimitExpired,
+    LogSynced,
+)
 from zabspec.protocol.rules import Spec
 from zabspec.protocol.state import Leader, Looking, new_server
 
@@ -44,6 +51,11 @@ class Worlds:
         self._parts = Parts(spec, self.ensemble)
         self._links = [(a, b) for a, b in self._parts.pairs if a < b]
         self._quorum = bounds.servers // 2 + 1
+
+    @property
+    def uncut(self) -> Callable[[AnyServer, Event], Outcome]:
+        """What an event on a server leads to where no crash cuts it; equal outcomes are one."""
+        return self._parts.uncut
 
     def start(self) -> World:
         """The world in which nobody has ever run."""
@@ -63,6 +75,17 @@ class Worlds:
         """The step that is chosen."""
         after = self._parts.after(choice.before, *choice.outcomes)
         return Step(choice.action, choice.outcomes, after)
+
+    def cuts(self, choice: Choice) -> Iterator[Choice]:
+        """The same choice, cut by a crash wherever that makes a difference."""
+        if isinstance(choice.action, Deliver | SyncLog | ApplyNext | Ask):
+            (whole,) = choice.outcomes
+            crashed = self._parts.paying(choice.before, "crashes")
+            for outcome in self._parts.cuts(whole.before, whole.event):
+                at, left = outcome.crash_after, outcome.survives
+                yield Choice(
+                    evolve(choice.action, crash_after=at, survives=left), (outcome,), crashed
+                )
 
     def progress(self, world: World, *, cut: bool = True) -> Iterator[Choice]:
         """The steps that are no faults.
@@ -127,11 +150,10 @@ class Worlds:
         cut: bool,
     ) -> Iterator[Choice]:
         """The choice of the whole outcome; and one for each place where a crash may cut it."""
-        yield Choice(action, (whole,), world)
-        for outcome in self._parts.cuts(whole.before, whole.event) if cut else ():
-            crashed = self._parts.paying(world, "crashes")
-            at, left = outcome.crash_after, outcome.survives
-            yield Choice(evolve(action, crash_after=at, survives=left), (outcome,), crashed)
+        choice = Choice(action, (whole,), world)
+        yield choice
+        if cut:
+            yield from self.cuts(choice)
 
     def _joins(self, world: World) -> Iterator[Choice]:
         leaders = [one.sid for one in world.servers if isinstance(one.role, Leader)]

@@ -7,13 +7,14 @@ several, and all are followed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from itertools import chain, product
 
 from attrs import evolve, frozen
 
-from zabspec.check.outcomes import AnyServer, uncut, written
+from zabspec.check.outcomes import AnyServer, Outcome, written
+from zabspec.check.parts import Parts
 from zabspec.conform.expected import (
     Difference,
     Expected,
@@ -38,6 +39,7 @@ from zabspec.protocol.state import Ensemble, new_server
 
 EVENTS_TAKEN: dict[str, type[Event]] = {"fsync": LogSynced, "apply": TxnApplied}
 """What a system may take, and the event that it waits for then."""
+Whole = Callable[[AnyServer, Event], Outcome]
 _MOST = 4096
 
 
@@ -63,39 +65,39 @@ class Divergence:
 
 
 class Rulebook:
-    """What the spec says of each (server, event), worked out once."""
+    """What the spec says of each (server, event), worked out once.
 
-    def __init__(self, spec: Spec, ensemble: Ensemble, system: System) -> None:
+    whole: what answers a server and an event, of worlds that work it out too.
+    """
+
+    def __init__(
+        self, spec: Spec, ensemble: Ensemble, system: System, whole: Whole | None = None
+    ) -> None:
         self.spec, self.ensemble, self.system = spec, ensemble, system
+        self._whole = whole or Parts(spec, ensemble).uncut
         self.expected = cache(self._expected)
         self.cut = cache(self._cut)
         waits = [name for name, kind in EVENTS_TAKEN.items() if kind not in spec.fused]
         self.held = [name for name in waits if name in system.takes]
         self._by_itself = tuple(EVENTS_TAKEN[name] for name in waits if name not in system.takes)
-        self._known: dict[AnyServer, AnyServer] = {}
 
     def start(self, sid: int) -> Beside:
         """A new server of each."""
         return Beside(self, sid)
 
-    def one(self, server: AnyServer) -> AnyServer:
-        """The one object that stands for all servers equal to this."""
-        return self._known.setdefault(server, server)
-
     def _expected(self, server: AnyServer, event: Event) -> tuple[Expected, ...]:
         """All that a server may do at this event: one way, unless it does things by itself."""
         found = []
         for before, done in self._closure(server, ()):
-            after, effects = self._whole(before, event)
-            found += self._closure(after, (*done, *effects))
+            whole = self._whole(before, event)
+            found += self._closure(whole.after, (*done, *whole.effects))
         return tuple(Expected.of(server.disk, effects, after) for after, effects in found)
 
     def _cut(self, server: AnyServer, event: Event) -> tuple[Expected, ...]:
         """All that it may have done when it was killed in the middle, at once before, or behind."""
         found: list[Expected] = []
         for before, done in self._closure(server, ()):
-            _, effects = self._whole(before, event)
-            for begun in _beginnings(effects):
+            for begun in _beginnings(self._whole(before, event).effects):
                 found += self._killed(server, before, (*done, *begun))
         return tuple({(one.after, one.effects): one for one in found}.values())
 
@@ -104,12 +106,8 @@ class Rulebook:
     ) -> Iterator[Expected]:
         left = evolve(before, disk=written(server.disk, done))
         for survives in range(left.disk.unsynced + 1):
-            after, effects = self._whole(left, Crash(survives))
-            yield Expected.of(server.disk, (*done, *effects), after)
-
-    def _whole(self, server: AnyServer, event: Event) -> tuple[AnyServer, tuple[Effect, ...]]:
-        outcome = uncut(self.spec, self.ensemble, server, event)
-        return self.one(outcome.after), outcome.effects
+            crash = self._whole(left, Crash(survives))
+            yield Expected.of(server.disk, (*done, *crash.effects), crash.after)
 
     def _closure(
         self, server: AnyServer, done: tuple[Effect, ...]
@@ -120,8 +118,8 @@ class Rulebook:
             if self._by_itself:
                 for inner in self.spec.threads(before):
                     if isinstance(inner, self._by_itself) and len(found) < _MOST:
-                        after, more = self._whole(before, inner)
-                        found.append((after, (*effects, *more)))
+                        whole = self._whole(before, inner)
+                        found.append((whole.after, (*effects, *whole.effects)))
         return found
 
 
@@ -137,7 +135,7 @@ class Beside:
 
     def __init__(self, rulebook: Rulebook, sid: int) -> None:
         self.sid = sid
-        self.explained: tuple[AnyServer, ...] = (rulebook.one(new_server(sid)),)
+        self.explained: tuple[AnyServer, ...] = (new_server(sid),)
         self.connected: frozenset[int] = frozenset()
         self._rulebook = rulebook
         ensemble = plain_ensemble(rulebook.ensemble)

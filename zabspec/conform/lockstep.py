@@ -66,11 +66,20 @@ class Lockstep:
     def choose(self, number: int) -> Failure | None:
         """Take the choice that this number stands for, if anything can happen at all."""
         kind, rest = number % _KINDS, number // _KINDS
-        if kind == _FAULT and (faults := self._faults()):
-            return self.take(faults[rest % len(faults)])
-        order = rest if kind == _ORDER else 0
         progress = list(self._worlds.progress(self._world, cut=False))
+        if kind == _FAULT:
+            return self._fail(rest, progress)
+        order = rest if kind == _ORDER else 0
         return self.take(progress[rest % len(progress)], order) if progress else None
+
+    def _fail(self, number: int, progress: list[Choice]) -> Failure | None:
+        """Take a fault; or progress, cut by a crash where one is left."""
+        possible = [*self._worlds.faults(self._world), *progress]
+        if not possible:
+            return None
+        number, at = divmod(number, len(possible))
+        cuts = list(self._worlds.cuts(possible[at])) if self._world.environment.crashes else []
+        return self.take(cuts[number % len(cuts)] if cuts else possible[at])
 
     def repeat(self, taken: Taken) -> Failure | None:
         """Take this action, if it can be taken here."""
@@ -92,10 +101,6 @@ class Lockstep:
                 return Failure(tuple(self.taken), divergence)
             seen.append(outcome if side.is_sure else _as_explained(outcome, side.last))
         return self._go(choice._replace(outcomes=tuple(seen)))
-
-    def _faults(self) -> list[Choice]:
-        cut = [one for one in self._worlds.progress(self._world) if _is_cut(one)]
-        return [*cut, *self._worlds.faults(self._world)]
 
     def close(self) -> None:
         """It is over."""
@@ -121,10 +126,6 @@ def replay(lockstep: Lockstep, run: Sequence[Taken]) -> Failure | None:
         return None
     finally:
         lockstep.close()
-
-
-def _is_cut(choice: Choice) -> bool:
-    return any(outcome.crash_after is not None for outcome in choice.outcomes)
 
 
 def _same(action: Action, told: Action) -> bool:

@@ -125,7 +125,8 @@ class LockstepMachine(RuleBasedStateMachine):
         if cls._worlds is None or cls._rulebook is None:
             task = cls.task
             cls._worlds = Worlds(task.spec, task.bounds)
-            cls._rulebook = Rulebook(task.spec, task.bounds.ensemble, cls.make_system())
+            system, ensemble = cls.make_system(), task.bounds.ensemble
+            cls._rulebook = Rulebook(task.spec, ensemble, system, cls._worlds.uncut)
             cls._told = {}
         return Lockstep(cls._worlds, cls._rulebook, cls.task.properties)
 
