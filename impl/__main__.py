@@ -20,6 +20,7 @@ from impl.schedules import DEPTH, ROUND, Pct
 from impl.simulate import Free, Outputs
 from impl.simulate import simulate as simulation_of
 from impl.simulated_run import SimulatedRun, Size
+from impl.system_lines import SystemOverLines
 
 _COUNT = click.IntRange(min=0)
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -102,6 +103,23 @@ def simulate(**options: Any) -> int:  # noqa: ANN401 - by click, as declared abo
     if passed_over:
         click.echo(f"{passed_over} choices could not happen, and were passed over")
     return _tell(run, asked.seed, time.monotonic() - started)
+
+
+@commands.command(short_help="Be driven event by event, over standard input and output.")
+def system() -> int:
+    """Be a system under test: a request a line on standard input, an answer a line on the output.
+
+    docs/system.md says what the lines are. It ends with its input.
+
+    \b
+    Examples:
+      zabspec conform --system "python -m impl system"
+
+    \b
+    Exit codes: 0 the input has ended, 130 interrupted.
+    """  # noqa: D301 - as above
+    SystemOverLines().serve(sys.stdin, sys.stdout)
+    return Exit.AS_EXPECTED
 
 
 def _refuse_pct(options: Mapping[str, Any]) -> None:

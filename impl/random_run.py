@@ -42,7 +42,7 @@ class Rates:
     turn it is else, by random priorities; None = anybody's.
     """
 
-    burst: int = 300
+    burst: int = 900
     fault: int = 60
     length: int = 300
     restart: int = 50

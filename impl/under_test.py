@@ -22,6 +22,8 @@ from impl.simulated_files import SimulatedFiles
 from impl.simulated_loop import SimulationError
 from impl.simulation import configuration
 from impl.under_test_turns import Turns
+from impl.vote_order import Vote, agreed
+from impl.zxids import make_zxid
 
 _ROLES = {
     ServerState.LOOKING: "Looking",
@@ -62,6 +64,11 @@ class ServersUnderTest:
         if not self._first.named:
             self._first = turns.files.copy()
         return ServerUnderTest(turns)
+
+    def elects(self, votes: Iterable[Mapping[str, Any]]) -> int | None:
+        """On whom servers with these first votes agree."""
+        read = [Vote(one["epoch"], make_zxid(*one["zxid"]), one["sid"]) for one in votes]
+        return agreed(read)
 
 
 class ServerUnderTest:

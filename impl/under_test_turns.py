@@ -190,7 +190,7 @@ class Turns:
         syncs = [one for one in self._server.syncs if one not in self._log_syncs()]
         if not syncs:
             return False
-        self._complete(syncs[0])
+        self._complete(syncs[-1] if self._order is None else self._order.choice(syncs))
         return True
 
     def _connect_one(self) -> bool:

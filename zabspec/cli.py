@@ -15,6 +15,7 @@ from zabspec.check.checkpoint import CheckpointError
 from zabspec.check.model import load_models
 from zabspec.check.script import ScriptError
 from zabspec.cli_check import check
+from zabspec.cli_conform import conform
 from zabspec.cli_diff import diff
 from zabspec.cli_free import free
 from zabspec.cli_input import Exit, hold, recordings_in, spec_called
@@ -135,6 +136,7 @@ def trace(files: tuple[Path, ...], *, as_json: bool, release: str | None) -> int
 
 
 commands.add_command(check)
+commands.add_command(conform)
 commands.add_command(diff)
 commands.add_command(free)
 commands.add_command(releases)

@@ -17,6 +17,7 @@ from zabspec.check.settings import Settings
 from zabspec.cli_bounds import bounds_options
 from zabspec.cli_explore import exploring_options
 from zabspec.cli_input import Exit, hold, models_called, recordings_in
+from zabspec.cli_main_job import run_main_job
 from zabspec.view.answers import (
     answer_to_json,
     script_file_of,
@@ -31,8 +32,14 @@ from zabspec.view.traces import show_traces
 
 @click.command(short_help="Ask the models whether the promises hold.")
 @click.argument("names", metavar="[MODEL]...", nargs=-1)
-@click.option("--json", "as_json", is_flag=True, help="Say it as JSON, of models only.")
-@click.option("--all", "also_slow", is_flag=True, help="Ask the slow models too.")
+@click.option("--json", "as_json", is_flag=True, help="Say it as JSON.")
+@click.option("--models", "every", is_flag=True, help="Ask all models that are not slow.")
+@click.option("--all", "also_slow", is_flag=True, help="Ask all models, the slow ones too.")
+@click.option(
+    "--system",
+    metavar="IMPORT_OR_COMMAND",
+    help="What is held against the model, as package.module:Name or as a command; else impl.",
+)
 @click.option(
     "--scripts",
     "folder",
@@ -49,13 +56,15 @@ def check(  # noqa: PLR0913  one for each option
     settings: Settings,
     *,
     as_json: bool,
+    every: bool,
     also_slow: bool,
+    system: str | None,
 ) -> int:
     """Ask models: does the protocol keep its promises, in every interleaving?
 
-    Without MODEL: ask all models that are not slow, then hold the recorded runs that zabspec ships
-    against what every run must show on the wire. With MODEL: ask those, and tell the shortest run
-    to each broken promise as a script.
+    Without MODEL, the main job, in less than two minutes: exhaust the default model, replay its
+    rows on the implementation, run both side by side, follow the recorded runs; one table. With
+    MODEL: ask those, and tell the shortest run to each broken promise as a script.
 
     A model with a seeded bug is expected to break its promise. With other bounds nothing is
     expected: what is broken is a finding. JSON: a list with one object for each model; peak_mb is
@@ -64,6 +73,8 @@ def check(  # noqa: PLR0913  one for each option
     \b
     Examples:
       zabspec check
+      zabspec check --system "node server.js"
+      zabspec check --models
       zabspec check paper-3-1-1-0 paper-stale-ack
       zabspec check --json paper-stale-ack
       zabspec check --scripts found
@@ -73,6 +84,10 @@ def check(  # noqa: PLR0913  one for each option
     Exit codes: 0 all as expected, 1 something unexpected (its script is told),
       2 bad input, 130 interrupted (what was asked until then is said).
     """
+    if not (names or every or also_slow or folder or bounds or settings.checkpoint):
+        return run_main_job(system, settings, as_json=as_json)
+    if system is not None:
+        raise click.UsageError("--system goes without MODEL, --models and --all")
     answers = _answers(names, bounds, settings, also_slow=also_slow)
     _tell(answers, folder, as_json=as_json, with_scripts=bool(names))
     if answers[-1].found.stopped == INTERRUPTED:

@@ -7,13 +7,17 @@ from itertools import zip_longest
 import click
 
 from zabspec.check.model import Model
-from zabspec.check.play import Played, play, retell
+from zabspec.check.play import Played, play, retell, unbounded
 from zabspec.check.promises import PROMISES
-from zabspec.check.script import INDENT, Script, show_action
+from zabspec.check.script import INDENT, Script, ScriptError, show_action
 from zabspec.check.walk import Walk
 from zabspec.check.walk import walk as take_walk
 from zabspec.check.world import Worlds
 from zabspec.cli_input import Exit, models_called, script_at, spec_called
+from zabspec.cli_system import Asked, failures_told, refuse_other_grains, system_options
+from zabspec.conform.beside import Rulebook
+from zabspec.conform.findings import show_divergence, show_taken
+from zabspec.conform.lockstep import Failure, Lockstep, Taken
 from zabspec.protocol.rules import Spec
 from zabspec.view.answers import with_comments
 from zabspec.view.terminal import Terminal
@@ -66,21 +70,25 @@ def _end_of(taken: Walk, model: Model) -> str:
 
 @click.command(short_help="Play a script: what it leads to, and breaks.")
 @click.argument("script", metavar="SCRIPT")
-def replay(script: str) -> int:
+@system_options(required=False)
+def replay(script: str, *, system: Asked | None) -> int:
     """Play a script: what each action leads to, and which promises it breaks.
 
     SCRIPT is a file, or - for standard input. The spec that it names is played without bounds.
     Outputs that stand in the script are compared with those seen; an action without outputs is
-    just played.
+    just played. With --system, a system is given the same events, and compared with the spec up to
+    the first difference, which is told.
 
     \b
     Examples:
       zabspec check --scripts found paper-stale-ack; zabspec replay found/paper-stale-ack.txt
       zabspec walk paper-3-2-1-0 --seed 7 | zabspec replay -
+      zabspec replay --system impl.under_test:ServersUnderTest found.txt
 
     \b
-    Exit codes: 0 all as written and nothing broken, 1 a promise is broken or an output differs,
-      2 the script cannot be read, or an action of it cannot happen.
+    Exit codes: 0 all as written and nothing broken, 1 a promise is broken, or an output or the
+      system differs, 2 the script cannot be read, an action of it cannot happen, or the system
+      does not do its part.
     """
     read = script_at(script)
     spec = spec_called(read.spec)
@@ -89,7 +97,45 @@ def replay(script: str) -> int:
             f"written under another version of the spec {spec.name}: {read.fingerprint}, now"
             f" {spec.fingerprint()}"
         )
-    return _replay(read, spec)
+    code = _replay(read, spec)
+    if system is None:
+        return code
+    return max(code, _beside(read, spec, system))
+
+
+def _beside(script: Script, spec: Spec, system: Asked) -> int:
+    refuse_other_grains(spec)
+    terminal = Terminal()
+    worlds = unbounded(spec, script.bounds)
+    with failures_told():
+        rulebook = Rulebook(spec, worlds.ensemble, system.make(), worlds.uncut)
+        lockstep = Lockstep(worlds, rulebook)
+        try:
+            failure = _side_by_side(script, lockstep)
+        finally:
+            lockstep.close()
+    if failure is None or failure.divergence is None:
+        terminal.say(f"{system.text}: does the same")
+        return Exit.AS_EXPECTED
+    number = script.lines[len(failure.run) - 1].number
+    what = f"{script.path}:{number}: {system.text} does something else"
+    terminal.say(f"{what}: {show_taken(failure.run[-1])}", style="bold red")
+    for line in show_divergence(failure.divergence):
+        terminal.say(line)
+    return Exit.FINDING
+
+
+def _side_by_side(script: Script, lockstep: Lockstep) -> Failure | None:
+    """The first failure. Raises ScriptError where the system did what leaves an action out."""
+    for line in script.lines:
+        before = len(lockstep.taken)
+        failure = lockstep.repeat(Taken(line.action, line.order))
+        if failure is not None:
+            return failure
+        if len(lockstep.taken) == before:
+            where = f"{script.path}:{line.number}"
+            raise ScriptError(where, show_action(line.action), "what can happen with the system")
+    return None
 
 
 def _replay(script: Script, spec: Spec) -> int:

@@ -14,6 +14,7 @@ from impl.epochs import EpochFiles
 from impl.final import FinalRequestProcessor
 from impl.proposals import Proposal
 from impl.requests import Reply, Request
+from impl.storage import Storage
 from impl.sync_request_processor import SyncRequestProcessor
 from impl.transactions import OpCode
 from impl.txnlog import FileTxnLog
@@ -36,6 +37,10 @@ async def _acknowledges_before_its_fsync(log_thread: SyncRequestProcessor) -> No
 
 async def _promises_and_writes_nothing(epochs: EpochFiles, epoch: int) -> None:
     epochs.accepted_epoch = epoch
+
+
+async def _reads_what_is_not_durable(_storage: Storage) -> None:
+    return
 
 
 _truncate = FileTxnLog.truncate
@@ -64,6 +69,7 @@ MISTAKES: dict[str, tuple[type, str, Callable[..., bool | Reply | Awaitable[None
     "any-ack": (Proposal, "has_all_quorums", _commits_with_any_ack),
     "ack-first": (SyncRequestProcessor, "run", _acknowledges_before_its_fsync),
     "unwritten-promise": (EpochFiles, "set_accepted_epoch", _promises_and_writes_nothing),
+    "unsynced-names": (Storage, "_settle_names", _reads_what_is_not_durable),
     "trunc-keeps": (FileTxnLog, "truncate", _keeps_one_transaction_more),
     "old-read": (FinalRequestProcessor, "_read", _reads_an_older_tree),
     "behind-serves": (ZooKeeperServer, "is_behind", _takes_clients_that_have_seen_more),
@@ -71,9 +77,10 @@ MISTAKES: dict[str, tuple[type, str, Callable[..., bool | Reply | Awaitable[None
 """What is wrong in place of what.
 
 any-ack: a leader commits without a quorum. ack-first: servers acknowledge before their fsync.
-unwritten-promise: an epoch is accepted in memory alone. trunc-keeps: TRUNC keeps a transaction.
-old-read: what was read once is read again, whatever was written since. behind-serves: a server that
-has not come as far as a client takes it nevertheless.
+unwritten-promise: an epoch is accepted in memory alone. unsynced-names: a start relies on names
+that a killed process left. trunc-keeps: TRUNC keeps a transaction. old-read: what was read once is
+read again, whatever was written since. behind-serves: a server that has not come as far as a client
+takes it nevertheless.
 """
 
 

@@ -48,7 +48,7 @@ class ListDatabase:
 
     def serialize_snapshot(self) -> bytes:
         packed = b"".join(len(one).to_bytes(4, "big") + one for one in self.held)
-        root = SnapshotNode("", packed, -1, StatPersisted())
+        root = SnapshotNode("", packed, -1, StatPersisted(mzxid=max(self.zxids, default=0)))
         return Snapshot((), (), (root,)).encode()
 
     def deserialize_snapshot(self, snapshot: Snapshot) -> None:

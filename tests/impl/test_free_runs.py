@@ -156,6 +156,7 @@ def test_what_is_not_possible_is_passed_over_and_changes_nothing() -> None:
 
 def test_names_that_differ_in_what_is_counted_mean_the_same() -> None:
     run, chosen = _played()
+    chosen.go([Happens(1, TaskRun("main")), Happens(1, SyncCompleted("version-2/"))])
     while not run.ensemble.servers[1].syncs:
         chosen.go([Happens(1, TaskRun("main"))])
     (sync,) = run.ensemble.servers[1].syncs

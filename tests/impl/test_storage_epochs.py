@@ -172,7 +172,7 @@ def test_a_start_syncs_the_folder_once_before_it_reads_from_it() -> None:
     storage = Storage(disk)
     run(storage.load_epochs(run(storage.restore(ListDatabase()))))
 
-    assert disk.told[:2] == ["sync_folder version-2", "names"]
+    assert disk.told[:2] == ["sync_folder version-2", "read version-2/replacedBy"]
     assert sum(one.startswith("sync_folder") for one in disk.told) == 1
 
 

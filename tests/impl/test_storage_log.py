@@ -313,6 +313,19 @@ def test_what_only_a_later_snapshot_holds_cannot_be_truncated() -> None:
     }
 
 
+def test_a_snapshot_of_an_epochs_beginning_is_kept_for_what_it_holds() -> None:
+    files, storage = started()
+    database = holding(*FOUR)
+    database.last_processed_zxid = zxids(2, 0)[0]
+    run(storage.install(database))
+
+    assert run(storage.truncate_log(FOUR[3]))
+    files.lose_power({})
+
+    assert storage.snap_log.names() == [(FOUR[3], "version-2/snapshot.100000004")]
+    assert restored(files)[1].zxids == FOUR
+
+
 def test_fast_forward_replays_what_the_database_lacks() -> None:
     files, storage = started(*FOUR)
     database = holding(*FOUR[:2])

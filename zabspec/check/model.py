@@ -19,6 +19,7 @@ from zabspec.check.explore import Explorer, Report
 from zabspec.check.promises import PROMISES
 from zabspec.check.properties import Property
 from zabspec.check.settings import Settings
+from zabspec.check.tables import Tables
 from zabspec.check.world import Worlds
 from zabspec.protocol.releases import RELEASES
 from zabspec.protocol.rules import Spec
@@ -91,9 +92,17 @@ class Answer:
 
 def ask(model: Model, report: Report = lambda _: None, settings: Settings | None = None) -> Answer:
     """Explore a model's worlds, and compare the answer with the expected one."""
+    return ask_for_rows(model, report, settings)[0]
+
+
+def ask_for_rows(
+    model: Model, report: Report = lambda _: None, settings: Settings | None = None
+) -> tuple[Answer, Tables]:
+    """The same, and the rows that its worlds asked for."""
     properties = (*model.promises, *model.witnesses)
-    found = Explorer(Worlds(model.spec, model.bounds), properties, settings).run(report)
-    return Answer(model, found, tuple(_surprises(model, found)))
+    explorer = Explorer(Worlds(model.spec, model.bounds), properties, settings)
+    found = explorer.run(report)
+    return Answer(model, found, tuple(_surprises(model, found))), explorer.tables
 
 
 def _surprises(model: Model, found: Exploration) -> Iterator[str]:

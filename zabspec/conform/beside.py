@@ -23,11 +23,13 @@ from zabspec.conform.expected import (
     differences,
     matches,
 )
-from zabspec.conform.plain import plain_ensemble, plain_event
-from zabspec.conform.system import System, SystemFailed
+from zabspec.conform.plain import plain_disk, plain_ensemble, plain_event, plain_vote
+from zabspec.conform.system import DecidesVotes, System, SystemFailed, failed_at
+from zabspec.protocol import disk
 from zabspec.protocol.effects import Effect, Send, Write
 from zabspec.protocol.events import (
     Crash,
+    Elected,
     Event,
     LinkLost,
     LogSynced,
@@ -49,6 +51,20 @@ class Cut:
 
     after: int
     survives: int = 0
+
+    @classmethod
+    def of(cls, outcome: Outcome) -> Cut | None:
+        """Where a system is killed for that: what it sends and makes durable is counted."""
+        if outcome.crash_after is None:
+            return None
+        count, before = 0, outcome.before.disk
+        for effect in outcome.effects[: outcome.crash_after]:
+            if isinstance(effect, Write):
+                after = disk.apply(effect.change, before)
+                count += plain_disk(after) != plain_disk(before)
+                before = after
+            count += isinstance(effect, Send)
+        return cls(max(1, count), outcome.survives)
 
 
 @frozen(eq=False)
@@ -84,6 +100,18 @@ class Rulebook:
     def start(self, sid: int) -> Beside:
         """A new server of each."""
         return Beside(self, sid)
+
+    def election(self, looking: Sequence[AnyServer]) -> Divergence | None:
+        """Have these servers' votes decided by both, where the system decides votes."""
+        if not isinstance(self.system, DecidesVotes):
+            return None
+        named = self.spec.oracle(looking)
+        seen = elected_by(self.system, looking)
+        if seen in (named or (None,)):
+            return None
+        sid = named[0] if named else looking[0].sid
+        differs = (Difference("elected", named or None, seen),)
+        return Divergence(sid, Elected(sid), None, differs)
 
     def _expected(self, server: AnyServer, event: Event) -> tuple[Expected, ...]:
         """All that a server may do at this event: one way, unless it does things by itself."""
@@ -123,6 +151,17 @@ class Rulebook:
         return found
 
 
+def elected_by(system: DecidesVotes, looking: Sequence[AnyServer]) -> int | None:
+    """Whom these servers, all of which look for a leader, would elect. Raises SystemFailed."""
+    votes = [plain_vote(one) for one in looking]
+    try:
+        return system.elects(votes)
+    except SystemFailed:
+        raise
+    except Exception as error:
+        raise SystemFailed(f"{type(error).__name__}: {error}") from error
+
+
 class Beside:
     """One server of the model and one of the system.
 
@@ -132,6 +171,7 @@ class Beside:
 
     last: Expected
     is_sure = True
+    _fitting: Sequence[Expected] = ()
 
     def __init__(self, rulebook: Rulebook, sid: int) -> None:
         self.sid = sid
@@ -139,13 +179,21 @@ class Beside:
         self.connected: frozenset[int] = frozenset()
         self._rulebook = rulebook
         ensemble = plain_ensemble(rulebook.ensemble)
-        self._server = rulebook.system.start(sid, ensemble, rulebook.held)
+        try:
+            self._server = rulebook.system.start(sid, ensemble, rulebook.held)
+        except SystemFailed:
+            raise
+        except Exception as error:
+            told = {"sid": sid, "ensemble": ensemble, "held": rulebook.held}
+            raise failed_at(sid, told, f"{type(error).__name__}: {error}") from error
 
     def step(self, event: Event, cut: Cut | None = None, order: int = 0) -> Divergence | None:
         """Give both this event; what is returned says that the system's is none of the model's.
 
         Raises SystemFailed.
         """
+        if cut is not None and "cut" not in self._rulebook.system.takes:
+            return self._step_and_crash(event, Crash(cut.survives))
         if isinstance(event, Received | LinkLost):
             self.connected |= {event.connection.peer}
         if isinstance(event, LinkLost):
@@ -156,7 +204,7 @@ class Beside:
         fitting = [one for one in possible if matches(one, seen, self.connected)]
         if not fitting:
             return Divergence(self.sid, event, cut, self._nearest(possible, seen))
-        self.last, self.is_sure = fitting[0], len(possible) == 1
+        self.last, self.is_sure, self._fitting = fitting[0], len(possible) == 1, fitting
         self.explained = tuple(dict.fromkeys(one.after for one in fitting))
         self.connected = connected_after(self.connected, seen.opens, fitting[0].closes)
         return None
@@ -165,17 +213,32 @@ class Beside:
         """Neither is needed any more."""
         self._server.close()
 
+    def _step_and_crash(self, event: Event, crash: Crash) -> Divergence | None:
+        """A system that cannot be killed in a step is killed behind it."""
+        divergence = self.step(event)
+        if divergence is not None:
+            return divergence
+        before = self._fitting
+        divergence = self.step(crash)
+        if divergence is None:
+            expected = self._rulebook.expected
+            whole = next(one for one in before if self.last in expected(one.after, crash))
+            effects = (*whole.effects, *self.last.effects)
+            self.last, self.is_sure = evolve(self.last, effects=effects), False
+        return divergence
+
     def _tell(self, event: Event, cut: Cut | None, order: int) -> Seen:
         told = plain_event(event)
         if cut is not None:
             told = {**told, "survives": cut.survives}
+        order = order if "order" in self._rulebook.system.takes else 0
         try:
             effects = self._server.step(told, None if cut is None else cut.after, order)
             return Seen.of(effects, self._server.observe())
         except SystemFailed:
             raise
         except Exception as error:
-            raise SystemFailed(f"{type(error).__name__}: {error}") from error
+            raise failed_at(self.sid, told, f"{type(error).__name__}: {error}") from error
 
     def _nearest(self, possible: Sequence[Expected], seen: Seen) -> tuple[Difference, ...]:
         found = [tuple(differences(one, seen, self.connected)) for one in possible]

@@ -63,11 +63,16 @@ class Replayed:
 
 @frozen
 class Budget:
-    """sample: so many rows, drawn by seed; None: all. first: stop at the first divergence."""
+    """How much is replayed.
+
+    sample: so many rows, drawn by seed; None: all. first: stop at the first divergence. seconds:
+    begin no run after so many; rows are taken in an order drawn by seed then. None: no end.
+    """
 
     sample: int | None = None
     seed: int = 0
     first: bool = False
+    seconds: float | None = None
 
 
 def exhaust(
@@ -92,25 +97,37 @@ class _Exhaustion:
     left: dict[Node, list[Edge]] = field(factory=dict)
     done: set[Edge] = field(factory=set)
     bad: dict[Edge, RowDivergence] = field(factory=dict)
+    elsewhere: set[Edge] = field(factory=set)
+    elections: list[RowDivergence] = field(factory=list)
     events: int = 0
+    start: float = field(factory=perf_counter)
 
     def run(self) -> Replayed:
-        start = perf_counter()
         rows = self._rows()
         self.left = {
             node: [one for one in self.graph.edges[node] if one.row in rows] for node in self.graph
         }
         count = sum(map(len, self.left.values()))
-        for node in self.graph:
+        for node in self._order():
             while self.left[node] and not self._is_over:
                 if not self._run_to(node):
                     break
                 self.report(len(self.done), count)
-        return self._result(rows, perf_counter() - start)
+        self._elect()
+        return self._result(rows, perf_counter() - self.start)
 
     @property
     def _is_over(self) -> bool:
-        return self.budget.first and bool(self.bad)
+        if self.budget.first and (self.bad or self.elections):
+            return True
+        limit = self.budget.seconds
+        return limit is not None and perf_counter() - self.start > limit
+
+    def _order(self) -> list[Node]:
+        nodes = list(self.graph)
+        if self.budget.seconds is not None:
+            random.Random(self.budget.seed).shuffle(nodes)  # noqa: S311
+        return nodes
 
     def _rows(self) -> set[Row]:
         rows = [
@@ -123,7 +140,7 @@ class _Exhaustion:
     def _run_to(self, node: Node) -> bool:
         """One run, by way of this node; False where a divergence is in the way."""
         way = self.graph.history(node)
-        if any(edge in self.bad for edge in way):
+        if any(map(self._is_closed, way)):
             return False
         beside = self.rulebook.start(node.server.sid)
         run: list[Edge] = []
@@ -151,36 +168,54 @@ class _Exhaustion:
         while waiting:
             here, path = waiting.popleft()
             for edge in self.left[here]:
-                if edge not in self.bad:
+                if not self._is_closed(edge):
                     return [*path, edge]
             if len(path) == _REACH:
                 continue
             for edge in self.graph.edges[here]:
-                if edge.target not in met and edge not in self.bad:
+                if edge.target not in met and not self._is_closed(edge):
                     met.add(edge.target)
                     waiting.append((edge.target, [*path, edge]))
         return []
+
+    def _elect(self) -> None:
+        """Have each quorum elect its leader."""
+        for quorum in self.graph.quorums:
+            if self._is_over:
+                return
+            divergence = self.rulebook.election(quorum)
+            if divergence is not None:
+                elected = next(one for one in quorum if one.sid == divergence.sid)
+                way = self.graph.history(Node(elected))
+                history = tuple(edge.event for edge in way)
+                self.elections.append(RowDivergence(divergence.sid, history, divergence))
+
+    def _is_closed(self, edge: Edge) -> bool:
+        """Whether it leads nowhere: the system differs there, or was killed at another place."""
+        return edge in self.bad or edge in self.elsewhere
 
     def _replay(self, beside: Beside, run: list[Edge]) -> bool:
         edge = run[-1]
         self.events += 1
         try:
-            divergence = beside.step(edge.event)
+            divergence = beside.step(edge.event, edge.cut)
         except SystemFailed as error:
             told = "; ".join(str(one.event) for one in run)
             raise SystemFailed(f"{error} (server {beside.sid}, after: {told})") from error
         if edge in self.left[edge.source]:
             self.left[edge.source].remove(edge)
         if divergence is None:
-            self.done.add(edge)
-            return True
+            is_there = edge.target.server in beside.explained
+            (self.done if is_there else self.elsewhere).add(edge)
+            return is_there
         history = tuple(one.event for one in run[:-1])
         self.bad[edge] = RowDivergence(beside.sid, history, divergence)
         return False
 
     def _result(self, rows: set[Row], seconds: float) -> Replayed:
-        shortest = {edge.row for edge in self.done if not edge.source.otherwise}
-        again = {edge.row for edge in self.done if edge.source.otherwise}
+        whole = [edge for edge in self.done if edge.cut is None]
+        shortest = {edge.row for edge in whole if not edge.source.otherwise}
+        again = {edge.row for edge in whole if edge.source.otherwise}
         diverged = {edge.row for edge in self.bad}
         lone = {
             edge.row
@@ -188,7 +223,7 @@ class _Exhaustion:
             if not node.otherwise and Node(node.server, otherwise=True) not in self.graph.edges
             for edge in self.graph.edges[node]
         }
-        found = sorted(self.bad.values(), key=lambda one: len(one.history))
+        found = sorted([*self.bad.values(), *self.elections], key=lambda one: len(one.history))
         return Replayed(
             len(rows),
             len(rows & shortest),

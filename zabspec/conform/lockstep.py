@@ -8,25 +8,35 @@ order, what was durable when each packet left, and all that the system shows.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 from attrs import evolve, frozen
 
-from zabspec.check.actions import Action, Deliver
+from zabspec.check.actions import FAULTS, Action, Deliver, Elect
 from zabspec.check.audit import Audit
 from zabspec.check.bounds import Bounds
 from zabspec.check.outcomes import Outcome
+from zabspec.check.promises import PROMISES
 from zabspec.check.properties import Property
 from zabspec.check.world import Choice, Worlds
 from zabspec.conform.beside import Cut, Divergence, Rulebook
 from zabspec.conform.expected import Expected
-from zabspec.conform.plain import plain_disk
-from zabspec.protocol import disk
-from zabspec.protocol.effects import Send, Write
+from zabspec.protocol.rules import Spec
+from zabspec.protocol.zab import BASELINE
 
 RUN = Bounds(servers=3, txns=6, lost_links=3, crashes=3, elections=8)
 """How much may happen in a run of lockstep: more than can be exhausted."""
 _KINDS, _ORDER, _FAULT = 8, 6, 7
 """Of the numbers, one in so many is a fault, and one has tasks run in another order."""
+
+
+@frozen
+class Task:
+    """What is held against what: a spec within bounds, and the promises asked on the way."""
+
+    spec: Spec = BASELINE
+    bounds: Bounds = RUN
+    properties: tuple[Property, ...] = PROMISES
 
 
 @frozen
@@ -61,6 +71,7 @@ class Lockstep:
         self._worlds = worlds
         self._world = worlds.start()
         self._audit = Audit(properties, worlds.ensemble)
+        self._rulebook = rulebook
         self._sides = {sid: rulebook.start(sid) for sid in worlds.ensemble.servers}
 
     def choose(self, number: int) -> Failure | None:
@@ -83,20 +94,26 @@ class Lockstep:
 
     def repeat(self, taken: Taken) -> Failure | None:
         """Take this action, if it can be taken here."""
-        choices = [*self._worlds.progress(self._world), *self._worlds.faults(self._world)]
-        for one in choices:
-            if _same(one.action, taken.action):
+        action = taken.action
+        cut = getattr(action, "crash_after", None) is not None
+        is_fault = isinstance(action, FAULTS)
+        ask = self._worlds.faults if is_fault else partial(self._worlds.progress, cut=cut)
+        for one in ask(self._world):
+            if _same(one.action, action):
                 return self.take(one, taken.order)
         return None
 
     def take(self, choice: Choice, order: int = 0) -> Failure | None:
         """Take this choice on both sides, and compare."""
         self.taken.append(Taken(choice.action, order))
+        divergence = self._election(choice.action)
+        if divergence is not None:
+            return Failure(tuple(self.taken), divergence)
         seen: list[Outcome] = []
         for outcome in choice.outcomes:
             side = self._sides[outcome.before.sid]
             self.events += 1
-            divergence = side.step(outcome.event, _cut_of(outcome), order)
+            divergence = side.step(outcome.event, Cut.of(outcome), order)
             if divergence is not None:
                 return Failure(tuple(self.taken), divergence)
             seen.append(outcome if side.is_sure else _as_explained(outcome, side.last))
@@ -106,6 +123,12 @@ class Lockstep:
         """It is over."""
         for side in self._sides.values():
             side.close()
+
+    def _election(self, action: Action) -> Divergence | None:
+        if not isinstance(action, Elect):
+            return None
+        members = [self._world.servers[sid - 1] for sid in action.members]
+        return self._rulebook.election(members)
 
     def _go(self, choice: Choice) -> Failure | None:
         before, step = self._world, self._worlds.take(choice)
@@ -138,17 +161,3 @@ def _same(action: Action, told: Action) -> bool:
 def _as_explained(outcome: Outcome, explained: Expected) -> Outcome:
     """What the system did, where the model leaves it several ways: it was cut, or shows less."""
     return evolve(outcome, after=explained.after, effects=explained.effects)
-
-
-def _cut_of(outcome: Outcome) -> Cut | None:
-    """After how many things that last a system is killed there: what it sends and makes durable."""
-    if outcome.crash_after is None:
-        return None
-    count, before = 0, outcome.before.disk
-    for effect in outcome.effects[: outcome.crash_after]:
-        if isinstance(effect, Write):
-            after = disk.apply(effect.change, before)
-            count += plain_disk(after) != plain_disk(before)
-            before = after
-        count += isinstance(effect, Send)
-    return Cut(max(1, count), outcome.survives)

@@ -11,17 +11,22 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
-from zabspec.check.bounds import Bounds
-from zabspec.check.promises import PROMISES
-from zabspec.check.properties import Property
 from zabspec.check.world import Worlds
 from zabspec.conform.beside import Rulebook
 from zabspec.conform.findings import Diverged, script_of, show_failure
-from zabspec.conform.lockstep import RUN, Failure, Lockstep, Taken, replay
+from zabspec.conform.lockstep import Failure, Lockstep, Taken, Task, replay
 from zabspec.conform.shrink import shrunk
 from zabspec.conform.system import System
-from zabspec.protocol.rules import Spec
-from zabspec.protocol.zab import BASELINE
+
+__all__ = [
+    "PROFILES",
+    "Conformed",
+    "LockstepMachine",
+    "Profile",
+    "Task",
+    "conform",
+    "shortest",
+]
 
 _NUMBER = 2
 """A choice is drawn as so many bytes."""
@@ -61,15 +66,6 @@ PROFILES = {
     "nightly": Profile(10_000, is_fixed=False),
 }
 """By name, from a few seconds to hours."""
-
-
-@frozen
-class Task:
-    """What is held against what: a spec within bounds, and the promises asked on the way."""
-
-    spec: Spec = BASELINE
-    bounds: Bounds = RUN
-    properties: tuple[Property, ...] = PROMISES
 
 
 @frozen

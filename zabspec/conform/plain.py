@@ -48,6 +48,12 @@ def plain_ensemble(ensemble: Ensemble) -> Plain:
     return attrs.asdict(ensemble)
 
 
+def plain_vote(server: AnyServer) -> Plain:
+    """For whom a server that looks for a leader votes at first: itself."""
+    zxid = _zxid(server.memory.database.zxid)
+    return {"epoch": server.disk.current_epoch, "zxid": zxid, "sid": server.sid}
+
+
 @lru_cache(_KEPT)
 def plain_disk(disk: Disk) -> Plain:
     """What a loss of power would leave of a disk."""
