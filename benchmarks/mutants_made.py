@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import random
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,8 @@ from cosmic_ray.operators.operator import Operator
 from cosmic_ray.plugins import get_operator, operator_names
 
 Position = tuple[int, int]
+_IDENTITY = re.compile(r"ComparisonOperator_(Is|IsNot)_|ComparisonOperator_\w+_(Is|IsNot)$")
+_OPPOSITES = ("ReplaceComparisonOperator_Is_IsNot", "ReplaceComparisonOperator_IsNot_Is")
 _TEXTS = ("__str__", "__repr__")
 _RAISED_BY_CALL = ("give_up", "leave_role")
 """What is given to these is why a role ends, in words."""
@@ -68,38 +72,68 @@ class CallRemover(Operator):  # type: ignore[misc]
         return ()
 
 
-def mutants_of(path: Path, source: str | None = None) -> Iterator[Mutant]:
-    """All mutants of a file that compile and are not the same program, in the order of lines."""
-    source = path.read_text(encoding="utf-8") if source is None else source
-    lines, places = source.splitlines(), _left_out(source)
-    found = {_parsed(source): None}
-    made = [
-        Mutant(path.name, name, start[0], *_change(lines, mutated), mutated)
-        for name, start, mutated in _mutated(source)
-        if not any(first <= start < last for first, last in places)
-    ]
-    for one in sorted(made, key=lambda one: (one.line, one.operator)):
-        parsed = _parsed(one.source)
-        if parsed is not None and parsed not in found:
-            found[parsed] = None
-            yield one
+def mutants_of(path: Path, sample: int | None = None, seed: int = 0) -> list[Mutant]:
+    """Mutants of a file, in the order of lines: all that compile, no two the same program.
+
+    sample: so many of them, drawn by seed; None = all.
+    """
+    source = path.read_text(encoding="utf-8")
+    places = _places(source)
+    if sample is not None:
+        random.Random(f"{seed} {path.name}").shuffle(places)  # noqa: S311 - no secret
+    found, met = list[Mutant](), {_parsed(source), None}
+    for place in places:
+        if len(found) == sample:
+            break
+        mutated = mutate_code(source, place.operator, place.number)
+        parsed = None if mutated is None else _parsed(mutated)
+        if mutated is not None and parsed not in met:
+            met.add(parsed)
+            was, now = _change(source.splitlines(), mutated)
+            found.append(Mutant(path.name, place.name, place.line, was, now, mutated))
+    return sorted(found, key=lambda one: (one.line, one.operator, one.now))
+
+
+def places_of(path: Path) -> int:
+    """How many places there are for mutants in a file, some of which do not compile."""
+    return len(_places(path.read_text(encoding="utf-8")))
 
 
 def operators() -> dict[str, Operator]:
-    """Those that need no argument, by name."""
+    """Those that need no argument, by name, and `CallRemover`.
+
+    No comparison of values becomes one of identity, which is the same or an accident; identity
+    becomes only its opposite.
+    """
     classes = {name.partition("/")[2]: get_operator(name) for name in operator_names()}
-    usual = {name: made() for name, made in classes.items() if not made.arguments()}
+    usual = {
+        name: made()
+        for name, made in classes.items()
+        if not made.arguments() and (_IDENTITY.search(name) is None or name in _OPPOSITES)
+    }
     return {**usual, "RemoveCall": CallRemover()}
 
 
-def _mutated(source: str) -> Iterator[tuple[str, Position, str]]:
-    nodes = list(ast_nodes(get_ast(source)))
+@frozen
+class _Place:
+    """Where an operator changes something. number: as cosmic-ray counts them."""
+
+    name: str
+    operator: Operator
+    number: int
+    line: int
+
+
+def _places(source: str) -> list[_Place]:
+    nodes, left_out = list(ast_nodes(get_ast(source))), _left_out(source)
+    lines, found = source.splitlines(), list[_Place]()
     for name, operator in operators().items():
-        places = [place for node in nodes for place in operator.mutation_positions(node)]
-        for number, (start, _) in enumerate(places):
-            mutated = mutate_code(source, operator, number)
-            if mutated is not None:
-                yield name, start, mutated
+        starts = [start for node in nodes for start, _ in operator.mutation_positions(node)]
+        for number, start in enumerate(starts):
+            is_mark = lines[start[0] - 1][start[1] :].startswith("*, ")  # behind it, names only
+            if not is_mark and not any(first <= start < last for first, last in left_out):
+                found.append(_Place(name, operator, number, start[0]))
+    return found
 
 
 def _change(lines: list[str], mutated: str) -> tuple[str, str]:
@@ -111,8 +145,9 @@ def _change(lines: list[str], mutated: str) -> tuple[str, str]:
 
 def _parsed(source: str) -> str | None:
     try:
-        compile(source, "mutant", "exec", dont_inherit=True)
-        return ast.dump(ast.parse(source))
+        tree = ast.parse(source)
+        compile(tree, "mutant", "exec", dont_inherit=True)
+        return ast.dump(tree)
     except (SyntaxError, ValueError):
         return None
 

@@ -10,7 +10,7 @@ import click
 from attrs import evolve, frozen
 
 from zabspec.check.bounds import Bounds
-from zabspec.check.model import Model, load_models, load_specs
+from zabspec.check.model import Model, load_models
 from zabspec.cli_input import Exit, spec_called
 from zabspec.cli_system import Asked, failures_told, refuse_other_grains, system_options
 from zabspec.conform.beside import Rulebook
@@ -98,15 +98,7 @@ def conform(  # noqa: PLR0913 - one for each option
 
 def _model_called(name: str) -> Model:
     models = load_models()
-    if name in models:
-        model = models[name]
-    elif name in load_specs():
-        spec = spec_called(name)
-        model = Model(name, "", spec, _ROWS, None)
-    else:
-        known = [one.name for one in models.values() if one.spec.name == name] or [name]
-        spec_called(known[0])
-        raise AssertionError(name)
+    model = models.get(name) or Model(name, "", spec_called(name), _ROWS, None)
     refuse_other_grains(model.spec)
     return model
 

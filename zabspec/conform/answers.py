@@ -122,7 +122,7 @@ def _unexpected(where: str, value: object, expected: str) -> SystemFailed:
 
 
 def _said(value: object) -> str:
-    return shortened(ascii(value) if isinstance(value, bytes) else json.dumps(value))
+    return shortened(ascii(value)[1:] if isinstance(value, bytes) else json.dumps(value))
 
 
 def _listed(words: Iterable[str]) -> str:

@@ -101,7 +101,7 @@ class Child:
             if self._out in ready:
                 self._take()
             if b"\n" not in self._read and time.monotonic() >= end:
-                begun = f", but {self._read[:100]!a}" if self._read else ""
+                begun = f", but {ascii(self._read[:100])[1:]}" if self._read else ""
                 raise SystemFailed(f"no answer within {self._timeout:g} s{begun}")
         answer, _, self._read = self._read.partition(b"\n")
         return answer
@@ -121,7 +121,9 @@ class Child:
             raise self._gone("closed its standard output")
         self._read += found
         if len(self._read) > _LONGEST:
-            raise SystemFailed(f"read {self._read[:100]!a}..., more than {_LONGEST:,} bytes")
+            raise SystemFailed(
+                f"read {ascii(self._read[:100])[1:]}..., more than {_LONGEST:,} bytes"
+            )
 
     def _hear(self) -> bool:
         """Whether it said something on its standard error."""

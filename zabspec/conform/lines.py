@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shlex
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 from typing import Any, TypeVar
 
@@ -39,7 +39,7 @@ class LinesSystem:
     command: as a shell reads it, but without a shell; or its words. timeout: seconds for each
     answer. one_each: each server is a process of its own. A process that failed is ended, and
     another is started for the servers to come. The processes end with this object, or by `close`.
-    elects: as `DecidesVotes` has it; only where it takes "votes".
+    elects: as `DecidesVotes` has it; only where it takes "votes". numbers: of servers to come.
     """
 
     elects: Callable[[Sequence[Plain]], int | None]
@@ -50,7 +50,7 @@ class LinesSystem:
         self._words = words_in(command) if isinstance(command, str) else list(command)
         self._timeout, self._one_each = timeout, one_each
         self._processes: set[Process] = set()
-        self._numbers = count(1)
+        self.numbers = count(1)
         self._end = weakref.finalize(self, _end_all, self._processes)
         self._next: Process | None = self._begin()
         self.takes, self.shows = self._next.takes, self._next.shows
@@ -62,7 +62,7 @@ class LinesSystem:
         process = self._ready()
         self._next = None if self._one_each else process
         asked = {"sid": sid, "ensemble": ensemble, "held": list(held)}
-        server = LinesServer(sid, next(self._numbers), process, self._numbers)
+        server = LinesServer(sid, next(self.numbers), process, self)
         server.begin("start", asked)
         return server
 
@@ -134,11 +134,11 @@ class Process:
 
 
 class LinesServer:
-    """One server of it. A `SystemServer`."""
+    """One server of it. A `SystemServer`; the system lives as long as its servers do."""
 
-    def __init__(self, sid: int, number: int, process: Process, numbers: Iterator[int]) -> None:
+    def __init__(self, sid: int, number: int, process: Process, system: LinesSystem) -> None:
         self._sid, self._number, self._process = sid, number, process
-        self._numbers = numbers
+        self._system = system
         self._shown: Plain | None = None
 
     def begin(self, asked: str, more: Plain) -> None:
@@ -167,7 +167,7 @@ class LinesServer:
 
     def copy(self) -> LinesServer | None:
         """The same server again; None if it cannot be copied."""
-        other = LinesServer(self._sid, next(self._numbers), self._process, self._numbers)
+        other = LinesServer(self._sid, next(self._system.numbers), self._process, self._system)
         request = {"do": "copy", "server": self._number, "as": other._number}
         if not self._ask(request, request, is_copied):
             return None
@@ -212,7 +212,7 @@ def words_in(command: str) -> list[str]:
 def _answer_to(number: int, line: bytes) -> Plain:
     answer = read_answer(line)
     if answer.get("id") != number:
-        said = shortened(ascii(line))
+        said = shortened(ascii(line)[1:])
         raise SystemFailed(f"read {said}, expected the answer to request {number}")
     return answer
 

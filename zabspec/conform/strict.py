@@ -71,7 +71,7 @@ def hold(system: System, task: Task, profile: str, report: Report) -> Conformed:
         pass
 
     Machine.task, Machine.system = task, system
-    Machine.report = staticmethod(report)  # type: ignore[assignment]  # a function, of no instance
+    Machine.report = staticmethod(report)
     start = perf_counter()
     try:
         run_state_machine_as_test(Machine, settings=PROFILES[profile].settings)
