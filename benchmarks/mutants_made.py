@@ -163,16 +163,16 @@ def _left_out(source: str) -> list[tuple[Position, Position]]:
 
 def _without_effect(node: ast.AST) -> Iterator[Any]:
     """What of a node only people read."""
-    if isinstance(node, ast.AnnAssign):
-        yield node.annotation
-    elif isinstance(node, ast.arg) and node.annotation is not None:
+    if isinstance(node, ast.AnnAssign) or (
+        isinstance(node, ast.arg) and node.annotation is not None
+    ):
         yield node.annotation
     elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
         yield from (node,) if node.name in _TEXTS else ()
         yield from (node.returns,) if node.returns is not None else ()
-    elif isinstance(node, ast.Import | ast.ImportFrom | ast.JoinedStr):
-        yield node
-    elif isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+    elif isinstance(node, ast.Import | ast.ImportFrom | ast.JoinedStr) or (
+        isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+    ):
         yield node
     elif isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
         yield from node.exc.args

@@ -8,15 +8,13 @@ passed over, and a mutant is only given what passes over its own line.
 from __future__ import annotations
 
 import random
-import sys
 from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import CodeType, FrameType
 from typing import Any
 
 from attrs import define, field, frozen
-from hypothesis.stateful import run_state_machine_as_test
+from mutants_imported import Line, passed
 
 from zabspec.check.outcomes import AnyServer
 from zabspec.check.world import Worlds
@@ -24,12 +22,13 @@ from zabspec.conform.beside import Beside, Cut, Divergence, Rulebook
 from zabspec.conform.exhaust import exhaust
 from zabspec.conform.expected import Seen
 from zabspec.conform.local_graph import local_graph
-from zabspec.conform.lockstep import Lockstep, Task
-from zabspec.conform.machine import LockstepMachine, Profile
-from zabspec.conform.profiles import Held
+from zabspec.conform.lockstep import Lockstep
+from zabspec.conform.profiles import Held, Runs
+from zabspec.conform.rounds import CHOICES
 from zabspec.conform.system import System
 from zabspec.protocol.events import Event
 
+_NUMBERS = 1 << 16
 Lines = dict[str, dict[int, int]]
 """By file and line: the histories that passed over it, as bits."""
 
@@ -56,20 +55,33 @@ class History:
 
 @define
 class Kept:
-    """All histories of a profile. lines: who passed over which."""
+    """All histories of a profile.
 
+    lines: who passed over which, of the code in a folder. most: that a mutant is given; None = all.
+    """
+
+    folder: Path
     histories: list[History] = field(factory=list)
     lines: Lines = field(factory=dict)
+    most: int | None = None
 
     def over(self, file: str, lines: Container[int]) -> list[History]:
         """The histories that passed over one of these lines, in an order of their own."""
         bits = 0
-        for line, passed in self.lines.get(file, {}).items():
+        for line, numbers in self.lines.get(file, {}).items():
             if line in lines:
-                bits |= passed
+                bits |= numbers
         found = [one for at, one in enumerate(self.histories) if bits >> at & 1]
-        random.Random(0).shuffle(found)  # noqa: S311 - any order will do, if it is always the same
-        return found
+        return _mixed(found)[: self.most]
+
+    def all(self) -> list[History]:
+        """Every history, in the same order."""
+        return _mixed(self.histories)[: self.most]
+
+
+def _mixed(histories: Sequence[History]) -> list[History]:
+    """Any order will do, if it is always the same, and has everything early."""
+    return random.Random(0).sample(histories, len(histories))  # noqa: S311 - no secret
 
 
 def play(held: Held, make_system: Callable[[], System], folder: Path) -> Kept:
@@ -81,7 +93,7 @@ def play(held: Held, make_system: Callable[[], System], folder: Path) -> Kept:
         if replayed.divergences:
             raise AssertionError(f"the good code diverges: {replayed.divergences[0]}")
     for one in held.lockstep:
-        _play_lockstep(notes, one.task, one.runs, make_system())
+        _play_lockstep(notes, one, make_system())
     return notes.kept()
 
 
@@ -108,17 +120,19 @@ def _again(history: History) -> Divergence | None:
         beside.close()
 
 
-def _play_lockstep(notes: _Notes, task: Task, runs: int, system: System) -> None:
-    worlds = Worlds(task.spec, task.bounds)
-    rulebook = _Noting(notes, task.spec, task.bounds.ensemble, system, worlds.uncut)
-
-    class Machine(LockstepMachine):
-        @classmethod
-        def _new(cls) -> Lockstep:
-            return Lockstep(worlds, rulebook, task.properties)
-
-    Machine.task = task
-    run_state_machine_as_test(Machine, settings=Profile(runs).settings)
+def _play_lockstep(notes: _Notes, runs: Runs, system: System) -> None:
+    """No promise is asked: that the good code keeps them is asked elsewhere."""
+    spec, bounds = runs.task.spec, runs.task.bounds
+    worlds = Worlds(spec, bounds)
+    rulebook = _Noting(notes, spec, bounds.ensemble, system, worlds.uncut)
+    for seed in range(runs.count):
+        draw = random.Random(seed)  # noqa: S311 - a schedule is no secret
+        lockstep = Lockstep(worlds, rulebook)
+        for _ in range(CHOICES):
+            failure = lockstep.choose(draw.randrange(_NUMBERS))
+            if failure is not None:
+                raise AssertionError(f"the good code diverges: {failure}")
+        lockstep.close()
 
 
 @define
@@ -127,49 +141,33 @@ class _Notes:
 
     folder: Path
     histories: list[History] = field(factory=list)
-    passed: list[set[tuple[str, int]]] = field(factory=list)
-    codes: dict[CodeType, str | None] = field(factory=dict)
+    lines: list[set[Line]] = field(factory=list)
 
     def begin(self, history: History) -> int:
         """Its number."""
         self.histories.append(history)
-        self.passed.append(set())
+        self.lines.append(set())
         return len(self.histories) - 1
 
     @contextmanager
     def of(self, number: int) -> Iterator[None]:
         """What runs meanwhile belongs to this history."""
-        note = self.passed[number].add
-        codes, folder = self.codes, self.folder
-
-        def lines(frame: FrameType, _event: str, _argument: object) -> Any:  # noqa: ANN401
-            note((codes[frame.f_code] or "", frame.f_lineno))
-            return lines
-
-        def calls(frame: FrameType, _event: str, _argument: object) -> Any:  # noqa: ANN401
-            code = frame.f_code
-            if code not in codes:
-                path = Path(code.co_filename)
-                codes[code] = path.name if path.parent == folder else None
-            return None if codes[code] is None else lines
-
-        before = sys.gettrace()
-        sys.settrace(calls)
+        passed.clear()
         try:
             yield
         finally:
-            sys.settrace(before)
+            self.lines[number] |= passed
 
     def kept(self) -> Kept:
         """All of it; from now on nothing is noted."""
         by_line: Lines = {}
-        for number, passed in enumerate(self.passed):
-            for file, line in passed:
+        for number, noted in enumerate(self.lines):
+            for file, line in noted:
                 lines = by_line.setdefault(file, {})
                 lines[line] = lines.get(line, 0) | 1 << number
         for one in self.histories:
             one.rulebook.notes = None
-        return Kept(self.histories, by_line)
+        return Kept(self.folder, self.histories, by_line)
 
 
 class _Noting(Rulebook):

@@ -16,8 +16,9 @@ from impl.config import Config
 from impl.operations import OpCode
 from impl.plain_disk import PlainDisks
 from impl.plain_packets import SESSION, Plain, content, pair, path_of, to_bytes
-from impl.quorum_peer import ServerState
+from impl.quorum_peer import QuorumPeer, ServerState
 from impl.records import OPEN_ACL_UNSAFE, encode_record
+from impl.simulated_clock import SimulatedClock
 from impl.simulated_files import SimulatedFiles
 from impl.simulated_loop import SimulationError
 from impl.simulation import configuration
@@ -33,6 +34,9 @@ _ROLES = {
 }
 _LARGE_FACTOR = 1e12
 _TIMEOUT = 40_000
+_LIMITS = ("initLimit", "soTimeout", "tick")
+"""What ends a role: a barrier's limit, a learner's, and of a leader that serves its ticks."""
+_PATIENCE = 100
 
 
 class ServersUnderTest:
@@ -156,7 +160,23 @@ def _txn_applied(turns: Turns, _event: Mapping[str, Any]) -> None:
 
 
 def _limit_expired(turns: Turns, _event: Mapping[str, Any]) -> None:
-    turns.happen(happenings.RoleLeft())
+    """A limit that no answer comes within, or as many ticks as a leader waits for its learners."""
+    peer = turns.peer
+    for _ in range(_PATIENCE):
+        if peer is None or peer.server_state is ServerState.LOOKING:
+            return
+        limits = _limits_of(peer)
+        if not limits:
+            raise SimulationError("nothing limits its role")
+        turns.happen(happenings.TimerFired(limits[0]))
+    raise SimulationError(f"it still plays its role after {_PATIENCE} limits")
+
+
+def _limits_of(peer: QuorumPeer) -> list[str]:
+    """The timers that end its role or count its ticks, the earliest first."""
+    clock = peer.clock
+    pending = clock.pending() if isinstance(clock, SimulatedClock) else ()
+    return [one.name for one in pending if one.name in _LIMITS]
 
 
 def _crash(turns: Turns, event: Mapping[str, Any]) -> None:

@@ -22,6 +22,7 @@ from typing import Any
 from zabspec.check import promises
 from zabspec.check.bounds import Bounds
 from zabspec.check.model import Broken, Model
+from zabspec.conform.zoo import Against, Good
 from zabspec.protocol import leaving
 from zabspec.protocol.disk import AcceptedEpoch, CurrentEpoch
 from zabspec.protocol.effects import Step, Write
@@ -75,3 +76,5 @@ async def _load(self: Any, last_zxid: int) -> None:
 
 
 CODE: Mapping[str, Callable[..., Any]] = {"impl.epochs:EpochFiles.load": _load}
+
+AGAINST = Against(rows=Good(Bounds(servers=2, txns=1, lost_links=1, elections=2)))

@@ -22,9 +22,13 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from attrs import evolve
+
 from zabspec.check import promises
 from zabspec.check.bounds import Bounds
 from zabspec.check.model import Broken, Model
+from zabspec.conform.lockstep import RUN
+from zabspec.conform.zoo import Against, Good
 from zabspec.protocol import broadcast
 from zabspec.protocol.effects import Step
 from zabspec.protocol.events import ClientRequest
@@ -73,3 +77,8 @@ CODE: Mapping[str, Callable[..., Any]] = {
     "impl.proposals:Proposals.next_zxid": next_zxid,
     "impl.proposals:Proposals.propose": propose,
 }
+
+AGAINST = Against(
+    rows=Good(Bounds(servers=2, txns=2, elections=1, last_counter=2)),
+    lockstep=Good(evolve(RUN, last_counter=2)),
+)

@@ -18,6 +18,7 @@ from attrs import evolve
 from zabspec.check import promises
 from zabspec.check.bounds import Bounds
 from zabspec.check.model import Broken, Model
+from zabspec.conform.zoo import Against, Good
 from zabspec.protocol import synchronization
 from zabspec.protocol.disk import CurrentEpoch
 from zabspec.protocol.effects import Step, Write
@@ -97,3 +98,5 @@ CODE: Mapping[str, Callable[..., Any]] = {
     "impl.learner_sync:LearnerSync._settle": _settle,
     "impl.learner_sync:LearnerSync.sync_with_leader": _sync_with_leader,
 }
+
+AGAINST = Against(rows=Good(Bounds(servers=2, txns=0, elections=1)))

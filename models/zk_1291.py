@@ -23,6 +23,7 @@ from zabspec.check.bounds import Bounds
 from zabspec.check.model import Broken, Model
 from zabspec.check.outcomes import Outcome, written
 from zabspec.check.properties import Answer, every_step
+from zabspec.conform.zoo import Against, Good
 from zabspec.protocol import discovery
 from zabspec.protocol.effects import Send, Step
 from zabspec.protocol.events import Received
@@ -78,3 +79,5 @@ async def _get_epoch_to_propose(self: Any, learner: Any) -> int:
 CODE: Mapping[str, Callable[..., Any]] = {
     "impl.barriers:Barriers.get_epoch_to_propose": _get_epoch_to_propose
 }
+
+AGAINST = Against(rows=Good(Bounds(servers=2, txns=0, elections=1)))

@@ -23,6 +23,7 @@ from attrs import evolve
 from zabspec.check.bounds import Bounds
 from zabspec.check.model import Broken, Model
 from zabspec.check.properties import NOT_STUCK
+from zabspec.conform.zoo import Against, Good
 from zabspec.protocol.election import unbeaten
 from zabspec.protocol.state import Role, Server
 from zabspec.protocol.zab import BASELINE
@@ -54,3 +55,9 @@ CODE: Mapping[str, Callable[..., Any]] = {
     "impl.vote_order:total_order_predicate": total_order_predicate,
 }
 """The same three lines: a vote has the same names there."""
+
+AGAINST = Against(
+    rows=Good(Bounds(servers=2, txns=1, crashes=2, elections=3)),
+    lockstep=Good(Bounds(servers=2, txns=6, crashes=6, elections=10)),
+    with_cuts=True,
+)

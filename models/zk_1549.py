@@ -19,10 +19,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from attrs import evolve
+
 from zabspec.check import promises
 from zabspec.check.bounds import Bounds
 from zabspec.check.model import Broken, Model
+from zabspec.conform.zoo import LINKS, Against, Good
 from zabspec.protocol import variants
+from zabspec.protocol.rules import anyone
 from zabspec.protocol.zab import COARSE
 
 SPEC = COARSE.but("zk-1549", variants.leader_saves_snapshot, variants.learner_truncates_log)
@@ -67,3 +71,11 @@ CODE: Mapping[str, Callable[..., Any]] = {
     "impl.quorum_peer:QuorumPeer.run": _run,
     "impl.storage:Storage.truncate_log": _truncate_log,
 }
+
+AGAINST = Against(
+    rows=Good(
+        Bounds(servers=2, txns=1, lost_links=2, elections=3),
+        evolve(COARSE, name="coarse-anyone", oracle=anyone),
+    ),
+    lockstep=Good(LINKS),
+)

@@ -23,6 +23,7 @@ from attrs import evolve
 from zabspec.check import promises
 from zabspec.check.bounds import Bounds
 from zabspec.check.model import Broken, Model
+from zabspec.conform.zoo import Against, Good
 from zabspec.protocol import discovery, synchronization
 from zabspec.protocol.effects import CloseAll, Effect, Send, Step
 from zabspec.protocol.events import Received
@@ -109,3 +110,8 @@ CODE: Mapping[str, Callable[..., Any]] = {
 }
 """The first by the name by which the leader calls it. The second has no remedy for a snapshot
 whose name says more than it holds."""
+
+AGAINST = Against(
+    rows=Good(Bounds(servers=2, observers=1, txns=1, crashes=1, elections=2, limits=1), COARSE),
+    lockstep=Good(Bounds(servers=2, observers=1, txns=4, crashes=4, elections=8, limits=2)),
+)

@@ -20,6 +20,7 @@ from typing import Any
 from zabspec.check import promises
 from zabspec.check.bounds import Bounds
 from zabspec.check.model import Broken, Model
+from zabspec.conform.zoo import PAIR, Against, Good
 from zabspec.protocol import leaving, leaving_variants, variants
 from zabspec.protocol.effects import Step
 from zabspec.protocol.events import RoleEnded
@@ -82,3 +83,7 @@ CODE: Mapping[str, Callable[..., Any]] = {
     "impl.learner_sync:LearnerSync.sync_with_leader": sync_with_leader,
     "impl.quorum_peer:QuorumPeer._leave": _leave,
 }
+
+AGAINST = Against(
+    rows=Good(Bounds(servers=2, txns=2, lost_links=2, elections=3)), lockstep=Good(PAIR)
+)

@@ -24,6 +24,7 @@ from attrs import evolve
 from zabspec.check import promises
 from zabspec.check.bounds import Bounds
 from zabspec.check.model import Broken, Model
+from zabspec.conform.zoo import Against, Good
 from zabspec.protocol.effects import Step
 from zabspec.protocol.events import Received
 from zabspec.protocol.messages import AckEpoch
@@ -63,3 +64,7 @@ def _from_log(peer: int, history: Any, read_log: Callable[[int], Any]) -> Any:
 
 
 CODE: Mapping[str, Callable[..., Any]] = {"impl.sync_follower:_from_log": _from_log}
+
+AGAINST = Against(
+    rows=Good(Bounds(servers=2, observers=1, txns=3, lost_links=1, elections=2, window=1), COARSE)
+)

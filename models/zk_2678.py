@@ -27,6 +27,7 @@ from typing import Any
 from zabspec.check import promises
 from zabspec.check.bounds import Bounds
 from zabspec.check.model import Broken, Model
+from zabspec.conform.zoo import Against, Good
 from zabspec.protocol import acceptance, leaving, synchronization
 from zabspec.protocol.effects import Step
 from zabspec.protocol.events import Received, RoleEnded
@@ -99,3 +100,5 @@ CODE: Mapping[str, Callable[..., Any]] = {
     "impl.learner_sync:LearnerSync._settle": _settle,
     "impl.quorum_peer:QuorumPeer._leave": _leave,
 }
+
+AGAINST = Against(rows=Good(Bounds(servers=2, txns=2, lost_links=1, elections=2)))

@@ -26,6 +26,7 @@ from attrs import evolve
 from zabspec.check import promises
 from zabspec.check.bounds import Bounds
 from zabspec.check.model import Broken, Model
+from zabspec.conform.zoo import LINKS, Against, Good
 from zabspec.protocol import discovery, synchronization
 from zabspec.protocol.disk import InstallSnapshot, SaveSnapshot
 from zabspec.protocol.effects import Effect, Send, Step, Write
@@ -102,3 +103,7 @@ CODE: Mapping[str, Callable[..., Any]] = {
     "impl.storage:Storage.install": install,
 }
 """The first by the name by which the leader calls it."""
+
+AGAINST = Against(
+    rows=Good(Bounds(servers=3, txns=1, lost_links=1, elections=1)), lockstep=Good(LINKS)
+)

@@ -23,6 +23,7 @@ from typing import Any
 from zabspec.check import promises
 from zabspec.check.bounds import Bounds
 from zabspec.check.model import Broken, Model
+from zabspec.conform.zoo import Against, Good
 from zabspec.protocol import leaving
 from zabspec.protocol.effects import Step
 from zabspec.protocol.events import RoleEnded
@@ -73,3 +74,5 @@ async def _leave(self: Any, threads: Any) -> None:
 
 
 CODE: Mapping[str, Callable[..., Any]] = {"impl.quorum_peer:QuorumPeer._leave": _leave}
+
+AGAINST = Against(rows=Good(Bounds(servers=2, txns=2, lost_links=1, elections=2)))

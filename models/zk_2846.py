@@ -22,6 +22,7 @@ from attrs import evolve
 from zabspec.check import promises
 from zabspec.check.bounds import Bounds
 from zabspec.check.model import Broken, Model
+from zabspec.conform.zoo import LINKS, Against, Good
 from zabspec.protocol import synchronization
 from zabspec.protocol.disk import InstallSnapshot, SaveSnapshot
 from zabspec.protocol.effects import Effect, Step, Write
@@ -74,3 +75,8 @@ async def _settle(self: Any, epoch: int) -> None:
 
 
 CODE: Mapping[str, Callable[..., Any]] = {"impl.learner_sync:LearnerSync._settle": _settle}
+
+AGAINST = Against(
+    rows=Good(Bounds(servers=3, txns=1, lost_links=1, elections=1, force_snapshot=True)),
+    lockstep=Good(evolve(LINKS, force_snapshot=True)),
+)

@@ -25,6 +25,7 @@ from zabspec.check.bounds import Bounds
 from zabspec.check.model import Broken, Model
 from zabspec.check.outcomes import AnyServer
 from zabspec.check.properties import Answer, always
+from zabspec.conform.zoo import PAIR, Against, Good
 from zabspec.protocol import acceptance, synchronization
 from zabspec.protocol.effects import Step
 from zabspec.protocol.events import Received
@@ -117,3 +118,7 @@ CODE: Mapping[str, Callable[..., Any]] = {
     "impl.learner_sync:LearnerSync._settle": _settle,
     "impl.learner_sync:LearnerSync._serve": _serve,
 }
+
+AGAINST = Against(
+    rows=Good(Bounds(servers=2, txns=2, lost_links=1, elections=2), FINE), lockstep=Good(PAIR, FINE)
+)

@@ -22,6 +22,7 @@ from attrs import evolve
 from zabspec.check import promises
 from zabspec.check.bounds import Bounds
 from zabspec.check.model import Broken, Model
+from zabspec.conform.zoo import PAIR, Against, Good
 from zabspec.protocol import leaving_variants
 from zabspec.protocol.effects import Step
 from zabspec.protocol.events import RoleEnded
@@ -59,3 +60,7 @@ async def _leave(self: Any, threads: Any) -> None:
 
 
 CODE: Mapping[str, Callable[..., Any]] = {"impl.quorum_peer:QuorumPeer._leave": _leave}
+
+AGAINST = Against(
+    rows=Good(Bounds(servers=2, txns=1, lost_links=2, elections=2)), lockstep=Good(PAIR)
+)

@@ -23,6 +23,7 @@ from typing import Any
 from zabspec.check import promises
 from zabspec.check.bounds import Bounds
 from zabspec.check.model import Broken, Model
+from zabspec.conform.zoo import PAIR, Against, Good
 from zabspec.protocol import acceptance
 from zabspec.protocol.zab import COARSE
 
@@ -56,3 +57,7 @@ async def _settle(self: Any, epoch: int) -> None:
 
 
 CODE: Mapping[str, Callable[..., Any]] = {"impl.learner_sync:LearnerSync._settle": _settle}
+
+AGAINST = Against(
+    rows=Good(Bounds(servers=2, txns=2, lost_links=1, elections=2)), lockstep=Good(PAIR)
+)

@@ -23,6 +23,7 @@ from attrs import evolve
 from zabspec.check import promises
 from zabspec.check.bounds import Bounds
 from zabspec.check.model import Broken, Model
+from zabspec.conform.zoo import Against, Good
 from zabspec.protocol import acceptance, leaving, synchronization
 from zabspec.protocol.effects import Impossible, Step
 from zabspec.protocol.events import Received
@@ -84,3 +85,8 @@ async def _sync_with_leader(self: Any, epoch: int) -> None:
 CODE: Mapping[str, Callable[..., Any]] = {
     "impl.learner_sync:LearnerSync.sync_with_leader": _sync_with_leader
 }
+
+AGAINST = Against(
+    rows=Good(Bounds(servers=3, txns=1, elections=1)),
+    lockstep=Good(Bounds(servers=3, txns=2, elections=1)),
+)

@@ -21,6 +21,7 @@ from typing import Any
 from zabspec.check import promises
 from zabspec.check.bounds import Bounds
 from zabspec.check.model import Broken, Model
+from zabspec.conform.zoo import Against, Good
 from zabspec.protocol import synchronization
 from zabspec.protocol.disk import CurrentEpoch
 from zabspec.protocol.effects import Step, Write
@@ -66,3 +67,9 @@ async def _settle(self: Any, epoch: int) -> None:
 
 
 CODE: Mapping[str, Callable[..., Any]] = {"impl.learner_sync:LearnerSync._settle": _settle}
+
+AGAINST = Against(
+    rows=Good(Bounds(servers=2, observers=1, txns=1, crashes=1, elections=1)),
+    lockstep=Good(Bounds(servers=2, observers=2, txns=6, lost_links=4, crashes=4, elections=8)),
+    with_cuts=True,
+)

@@ -26,6 +26,7 @@ from attrs import evolve
 from zabspec.check.bounds import Bounds
 from zabspec.check.model import Broken, Model
 from zabspec.check.properties import NOT_STUCK
+from zabspec.conform.zoo import PAIR, Against, Good
 from zabspec.protocol import synchronization, variants
 from zabspec.protocol.disk import AppendSynced
 from zabspec.protocol.effects import Send, Step, Write
@@ -98,3 +99,7 @@ CODE: Mapping[str, Callable[..., Any]] = {
     "impl.learner_sync:LearnerSync._settle": _settle,
     "impl.learner_handler:LearnerHandler._read_new_leader_ack": _read_new_leader_ack,
 }
+
+AGAINST = Against(
+    rows=Good(Bounds(servers=2, txns=2, lost_links=1, elections=2)), lockstep=Good(PAIR)
+)

@@ -22,6 +22,7 @@ from typing import Any
 from zabspec.check import promises
 from zabspec.check.bounds import Bounds
 from zabspec.check.model import Broken, Model
+from zabspec.conform.zoo import PAIR, Against, Good
 from zabspec.protocol import synchronization
 from zabspec.protocol.disk import CurrentEpoch
 from zabspec.protocol.effects import Step, Write
@@ -69,3 +70,7 @@ async def _settle(self: Any, epoch: int) -> None:
 
 
 CODE: Mapping[str, Callable[..., Any]] = {"impl.learner_sync:LearnerSync._settle": _settle}
+
+AGAINST = Against(
+    rows=Good(Bounds(servers=2, txns=2, lost_links=1, elections=2)), lockstep=Good(PAIR)
+)

@@ -25,6 +25,7 @@ from attrs import evolve
 from zabspec.check import promises
 from zabspec.check.bounds import Bounds
 from zabspec.check.model import Broken, Model
+from zabspec.conform.zoo import PAIR, Against, Good
 from zabspec.protocol import leaving_variants, synchronization
 from zabspec.protocol.effects import Step
 from zabspec.protocol.events import Received
@@ -107,3 +108,7 @@ CODE: Mapping[str, Callable[..., Any]] = {
     "impl.database:Database.add_committed_proposal": add_committed_proposal,
     "impl.quorum_peer:QuorumPeer._leave": _leave,
 }
+
+AGAINST = Against(
+    rows=Good(Bounds(servers=2, txns=2, lost_links=1, elections=2)), lockstep=Good(PAIR)
+)

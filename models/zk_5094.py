@@ -26,6 +26,7 @@ from attrs import evolve
 from zabspec.check import promises
 from zabspec.check.bounds import Bounds
 from zabspec.check.model import Broken, Model
+from zabspec.conform.zoo import LINKS, Against, Good
 from zabspec.protocol import acceptance, leaving_variants, synchronization, variants
 from zabspec.protocol.effects import Step
 from zabspec.protocol.events import LogSynced, Received, RoleEnded
@@ -167,3 +168,8 @@ CODE: Mapping[str, Callable[..., Any]] = {
     "impl.leader:Leader.sync_follower": sync_follower,
     "impl.proposals:Proposals.start_forwarding": start_forwarding,
 }
+
+AGAINST = Against(
+    rows=Good(Bounds(servers=3, txns=1, lost_links=2, elections=1), FINE),
+    lockstep=Good(LINKS, FINE),
+)

@@ -5,11 +5,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
+from model_system import ModelSystem
 
-from zabspec import cli_check
+from zabspec import cli_check, cli_main_job
 from zabspec.check import model as models
 from zabspec.check.exploration import Progress
 from zabspec.check.explore import Report
@@ -17,6 +19,7 @@ from zabspec.check.model import Holds, Model, load_models, shipped
 from zabspec.check.promises import committed_is_durable
 from zabspec.check.settings import Settings
 from zabspec.cli import main
+from zabspec.conform.main_job import Budgets
 from zabspec.conform.trace import check_trace
 
 RECORDINGS = shipped("recordings", "tests/recordings")
@@ -99,13 +102,71 @@ def test_check_tells_the_shortest_run_of_a_model_that_is_named(run: Run) -> None
 
 
 @pytest.mark.usefixtures("only_fast_models")
-def test_check_without_a_model_asks_all_and_holds_the_recordings(run: Run) -> None:
-    code, said, _ = run("check")
+def test_check_of_all_models_holds_the_recordings_too(run: Run) -> None:
+    code, said, _ = run("check", "--models")
 
     assert code == 0
     assert any("3 asked" in line and "1 hold, 2 broken; none unexpected" in line for line in said)
     assert any("recorded runs of ZooKeeper held; none refused" in line for line in said)
     assert "zabspec script 1" not in said
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The main job within smaller bounds, and seconds."""
+    monkeypatch.setattr(cli_main_job, "DEFAULT_MODEL", "baseline-3-1-1-0")
+    monkeypatch.setattr(cli_main_job, "BUDGETS", Budgets(rows=2.0, lockstep=1.0))
+
+
+@pytest.mark.usefixtures("short")
+def test_check_without_a_model_does_the_main_job(run: Run) -> None:
+    code, said, errors = run("check")
+
+    assert (code, errors) == (0, [])
+    parts = [line.split()[:2] for line in said[1:] if line[:1].strip()][:4]
+    assert parts == [
+        ["model", "holds"],
+        ["rows", "same"],
+        ["lockstep", "same"],
+        ["recordings", "accepted"],
+    ]
+    assert any("a sample: the time ended there" in " ".join(said[at : at + 2]) for at in range(9))
+    assert all(len(line) <= 80 for line in said)
+
+
+@pytest.mark.usefixtures("short")
+def test_the_main_job_as_json_has_these_keys(run: Run) -> None:
+    code, said, _ = run("check", "--json", "--system", "impl.under_test:ServersUnderTest")
+
+    told = json.loads("\n".join(said))
+    assert code == 0
+    assert set(told) == {"as_expected", "model", "system", "rows", "lockstep", "recordings"}
+    assert told["system"] == "impl.under_test:ServersUnderTest"
+    assert told["rows"]["differing"] == 0 < told["rows"]["replayed"]
+    assert told["lockstep"]["differs"] is False
+
+
+@pytest.mark.usefixtures("short")
+def test_the_main_job_tells_how_a_system_differs(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = partial(ModelSystem, load_models()["zab-acknowledges-unlogged"].spec)
+    monkeypatch.setattr(cli_main_job, "system_called", lambda _: broken)
+
+    code, said, _ = run("check", "--system", "some.module:Servers")
+
+    assert code == 1
+    assert any(line.split()[:2] == ["lockstep", "DIFFERS"] for line in said)
+    assert "zabspec script 1" in said
+    assert any(line.split() == ["expected", "seen"] for line in said)
+
+
+@pytest.mark.usefixtures("short")
+def test_the_main_job_without_a_system_says_so(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli_main_job, "OWN_SYSTEM_MODULE", "nowhere_to_be_found")
+
+    code, said, _ = run("check")
+
+    assert code == 0
+    assert "No system was held against it: name one with --system." in said
 
 
 def test_holds_stands_beside_what_it_does_not_cover(run: Run) -> None:
@@ -387,6 +448,8 @@ def test_trace_as_json_says_what_the_results_say_and_nothing_else(
 BAD_INPUTS = {
     "an unknown command": (["chek"], "chek"),
     "an unknown option": (["check", "--jsn"], "--jsn"),
+    "a system and a model": (["check", "--system", "a:b", "paper-2-2-2-0"], "--system goes"),
+    "a system nowhere": (["check", "--system", "no.such.module:Name"], "no.such.module"),
     "an unknown model": (["check", "paper-stale-akc"], "near: paper-stale-ack"),
     "a model like none": (["check", "xyzzy"], "zabspec models lists them"),
     "all and some": (["check", "--all", "paper-2-2-2-0"], "--all"),

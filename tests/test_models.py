@@ -56,12 +56,20 @@ def _origin(bug: Model) -> Spec:
     )
 
 
+def _bugs_at(spec: Spec, bounds: Bounds) -> list[Model]:
+    return [bug for bug in BUGS if bug.bounds == bounds and _origin(bug) is spec]
+
+
 def _promises_of_bugs_at(spec: Spec, bounds: Bounds) -> set[Property]:
-    return {
-        bug.expected.promise
-        for bug in BUGS
-        if isinstance(bug.expected, Broken) and bug.bounds == bounds and _origin(bug) is spec
-    }
+    bugs = _bugs_at(spec, bounds)
+    return {bug.expected.promise for bug in bugs if isinstance(bug.expected, Broken)}
+
+
+def _is_large(spec: Spec, bounds: Bounds) -> bool:
+    """Whether only the zoo asks for these bounds, and they hold millions of worlds."""
+    of_zoo = all(bug.name.startswith("zk-") for bug in _bugs_at(spec, bounds))
+    faults = bounds.lost_links + bounds.crashes + bounds.limits
+    return of_zoo and bounds.servers + bounds.observers > 2 and bounds.txns * faults > 0
 
 
 def _bounds_of_bugs_alone() -> Iterator[object]:
@@ -69,7 +77,8 @@ def _bounds_of_bugs_alone() -> Iterator[object]:
     told = {(model.spec, model.bounds) for model in GOOD}
     for spec, bounds in dict.fromkeys((_origin(bug), bug.bounds) for bug in BUGS):
         if (spec, bounds) not in told:
-            yield pytest.param(spec, bounds, id=f"{spec.name}: {bounds}")
+            marks = [pytest.mark.slow] if _is_large(spec, bounds) else []
+            yield pytest.param(spec, bounds, id=f"{spec.name}: {bounds}", marks=marks)
 
 
 @pytest.mark.parametrize("model", list(_params(GOOD)))

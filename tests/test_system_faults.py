@@ -20,6 +20,7 @@ from zabspec.check.bounds import Bounds
 from zabspec.check.play import unbounded
 from zabspec.cli import main
 from zabspec.conform.beside import Rulebook
+from zabspec.conform.expected import Difference
 from zabspec.conform.lines import LinesServer, LinesSystem
 from zabspec.conform.lockstep import Failure, Lockstep, Taken, replay
 from zabspec.conform.system import System, SystemFailed
@@ -266,7 +267,7 @@ def test_each_server_may_have_a_process_which_ends_with_it(tmp_path: Path) -> No
 def test_no_process_outlives_who_asks_nor_an_interrupt(tmp_path: Path) -> None:
     command = written(tmp_path, "open('pid', 'w').write(str(os.getpid())); time.sleep(60)")
     asks = f"""
-    from zabspec.conform.lines import LinesServer, LinesSystem
+    from zabspec.conform.lines import LinesSystem
     LinesSystem({command!r}, timeout=60).start(1, {{}}, ()).step({{"type": "one"}})
     """
     words = [sys.executable, "-c", textwrap.dedent(asks)]
@@ -274,6 +275,7 @@ def test_no_process_outlives_who_asks_nor_an_interrupt(tmp_path: Path) -> None:
         end = time.monotonic() + 10
         while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text(encoding="utf-8"):
             assert time.monotonic() < end
+            assert asking.poll() is None
             time.sleep(0.02)
         asking.send_signal(signal.SIGINT)
         _, errors = asking.communicate(timeout=5)
@@ -312,6 +314,18 @@ def test_the_command_line_ends_with_2_for_a_failure_and_1_for_a_lie(
     else:
         assert "is told of the election, leader=" in said.out
         assert "expected" in said.out
+
+
+def test_a_disk_that_nobody_could_load_is_a_divergence(tmp_path: Path) -> None:
+    right = "{'role': 'Leader', 'phase': 'DISCOVERY', 'leader': None"
+    step = f"answer(request, effects=[], shows={right}, 'broken': 'a torn log'}})"
+    system = LinesSystem(written(tmp_path, step), timeout=1)
+    failure = elected(system)
+    system.close()
+
+    assert failure is not None
+    assert failure.divergence is not None
+    assert failure.divergence.differences == (Difference("broken", None, "a torn log"),)
 
 
 class Raising:

@@ -21,6 +21,7 @@ from zabspec.cli_free import free
 from zabspec.cli_input import Exit, hold, recordings_in, spec_called
 from zabspec.cli_releases import releases
 from zabspec.cli_runs import replay, walk
+from zabspec.cli_zoo import zoo
 from zabspec.conform.recording import RecordingError
 from zabspec.conform.trace import SPECS
 from zabspec.protocol.rules import SpecError
@@ -142,6 +143,7 @@ commands.add_command(free)
 commands.add_command(releases)
 commands.add_command(walk)
 commands.add_command(replay)
+commands.add_command(zoo)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -62,22 +62,17 @@ def check(  # noqa: PLR0913  one for each option
 ) -> int:
     """Ask models: does the protocol keep its promises, in every interleaving?
 
-    Without MODEL, the main job, in less than two minutes: exhaust the default model, replay its
-    rows on the implementation, run both side by side, follow the recorded runs; one table. With
-    MODEL: ask those, and tell the shortest run to each broken promise as a script.
-
-    A model with a seeded bug is expected to break its promise. With other bounds nothing is
-    expected: what is broken is a finding. JSON: a list with one object for each model; peak_mb is
-    of the process so far, collision_odds that two worlds were taken for one, at most.
+    Without MODEL, the main job, in two minutes at most: exhaust the default model, replay its rows
+    on the implementation, run both side by side, follow the recorded runs. With MODEL: ask those,
+    and tell the shortest run to each broken promise. With other bounds nothing is expected: what
+    is broken is a finding. JSON has peak_mb of the process so far, and collision_odds: that two
+    worlds were taken for one, at most.
 
     \b
     Examples:
       zabspec check
       zabspec check --system "node server.js"
-      zabspec check --models
-      zabspec check paper-3-1-1-0 paper-stale-ack
-      zabspec check --json paper-stale-ack
-      zabspec check --scripts found
+      zabspec check --scripts found paper-stale-ack
       zabspec check paper-3-1-1-0 --txns 2 --lost-links 2 --elections 3 --jobs 2
 
     \b

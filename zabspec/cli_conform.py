@@ -62,22 +62,18 @@ def conform(  # noqa: PLR0913 - one for each option
 ) -> int:
     """Hold a system against a spec: the same events to both, and everything compared.
 
-    MODEL is a model, or a spec in ZooKeeper's grain, which then is held within small bounds. SYSTEM
-    is package.module:Name, which is imported and called, or a command, which speaks JSON lines
-    over its standard input and output (docs/system.md).
-
-    Runs are drawn at random, with faults; the first that differs is shortened, and told as a
-    script. With --rows, everything that one server can be asked within the model's bounds is.
+    MODEL is a model, or a spec in ZooKeeper's grain. SYSTEM is package.module:Name, which is
+    called, or a command, which speaks JSON lines (docs/system.md). Runs are drawn at random, with
+    faults; the first that differs is told as a script. With --rows, everything that one server can
+    be asked within the model's bounds is.
 
     \b
     Examples:
       zabspec conform --system impl.under_test:ServersUnderTest --profile smoke
-      zabspec conform coarse --system "node examples/node/server.js" --profile smoke
-      zabspec conform baseline-3-1-1-0 --system "python -m impl system" --rows --sample 500
+      zabspec conform coarse --system "node examples/node/server.js" --rows --sample 500
 
     \b
-    Exit codes: 0 nothing differs, 1 something does, 2 bad input, or the system did not do its part
-      (it hung, died, or gave no answer), 130 interrupted.
+    Exit codes: 0 nothing differs, 1 something does, 2 bad input or a system that failed, 130 ended.
     """
     if sample is not None and not rows:
         raise click.UsageError("--sample is of --rows")
@@ -104,8 +100,11 @@ def _model_called(name: str) -> Model:
 
 
 def _runs(model: Model, system: System, profile: str, line: ProgressLine) -> Held:
-    from zabspec.conform.strict import Task, hold  # noqa: PLC0415 - loads Hypothesis
-
+    try:
+        from zabspec.conform.strict import Task, hold  # noqa: PLC0415 - loads Hypothesis
+    except ModuleNotFoundError as error:
+        missing = str(error.name).partition(".")[0]
+        raise click.ClickException(f"runs need {missing}, which is not installed") from None
     usual = model.bounds
     bounds = evolve(
         RUN,

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import freely
 import pytest
-from attrs import frozen
-from freely import first_finding, shows, shrunk
+from attrs import evolve, frozen
+from freely import FAST, first_finding, shows, shrunk
 from mistaken import MISTAKES
 
 from impl.__main__ import main
@@ -32,12 +32,12 @@ from impl.choices import (
 )
 from impl.chosen_run import ChosenRun
 from impl.free_run import Size
-from impl.random_run import Rates
+from impl.random_run import STORM, Rates
 from impl.schedules import Pct
 from impl.simulated_events import SyncCompleted, TaskRun
 from impl.simulated_run import SimulatedRun
 from zabspec.cli import main as zabspec
-from zabspec.conform.free import judge, read_record
+from zabspec.conform.free import PARTS, judge, read_record
 
 SCRIPT = Path(__file__).with_name("mistaken.py")
 UNIFORM, BY_PRIORITIES = Rates(), Rates(pct=Pct())
@@ -243,8 +243,12 @@ def test_the_command_finds_a_mistake_and_writes_what_shows_it(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("rates", [UNIFORM, BY_PRIORITIES])
-def test_free_runs_of_what_is_right_are_right(rates: Rates) -> None:
+@pytest.mark.parametrize(
+    ("rates", "parts"),
+    [(UNIFORM, PARTS), (BY_PRIORITIES, PARTS), (evolve(STORM, pct=Pct()), FAST)],
+    ids=["uniform", "by priorities", "a storm, by priorities"],
+)
+def test_free_runs_of_what_is_right_are_right(rates: Rates, parts: Sequence[str]) -> None:
     for seed in range(100, 104):
         record, _ = freely.freely(seed, rates, 4000)
-        assert list(judge(record)) == [], seed
+        assert list(judge(record, parts)) == [], seed

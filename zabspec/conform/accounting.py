@@ -76,7 +76,7 @@ class _Accounting(Beside):
         self._met = rulebook.met
 
     def step(self, event: Event, cut: Cut | None = None, order: int = 0) -> Divergence | None:
-        server, start = self.explained[0], perf_counter()
+        servers, start = self.explained, perf_counter()
         try:
             divergence = super().step(event, cut, order)
         except SystemFailed as error:
@@ -84,7 +84,7 @@ class _Accounting(Beside):
             failed = Difference("the system", "answers", f"fails: {error}{_place_of(error)}")
             return Divergence(self.sid, event, cut, (failed,))
         if divergence is None and cut is None:
-            self._met.rows.add((server, event))
+            self._met.rows.update((server, event) for server in servers)
         return divergence
 
 

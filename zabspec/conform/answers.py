@@ -81,11 +81,10 @@ def words_of(answer: Plain, name: str, known: Iterable[str]) -> frozenset[str]:
 
 
 def _left_out(shown: Plain) -> frozenset[str]:
-    """What a server cannot show that did not start again."""
-    if shown.get("role") != "Failed":
-        return frozenset()
+    """What a server cannot show that did not start again, or whose disk none would load."""
     unread = ("accepted_epoch", "current_epoch", "durable") if "broken" in shown else ()
-    return frozenset((*SHOWS["database"], "leader", *unread))
+    unloaded = (*SHOWS["database"], "leader") if shown.get("role") == "Failed" else ()
+    return frozenset((*unloaded, *unread))
 
 
 def _check(found: Plain, where: str, needed: _Fields, more: _Fields) -> None:
@@ -163,10 +162,10 @@ _PACKET: _Kind = (
 )
 _PEER = {"peer": _NUMBER}
 _EFFECTS: Mapping[str, tuple[_Fields, _Fields]] = {
-    "Send": ({**_PEER, "packet": _PACKET}, _DISK),
+    "Send": ({**_PEER, "packet": _PACKET}, {**_DISK, "broken": _TEXT}),
     "Open": (_PEER, {}),
     "Close": (_PEER, {}),
-    "Write": ({}, _DISK),
+    "Write": ({}, {**_DISK, "broken": _TEXT}),
 }
 """By type, the fields that an effect must have, and those that it may have."""
 _SHOWN: _Fields = {

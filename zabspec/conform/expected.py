@@ -10,10 +10,12 @@ from zabspec.check.outcomes import AnyServer
 from zabspec.conform.plain import Plain, plain_disk, plain_packet, plain_server
 from zabspec.protocol import disk
 from zabspec.protocol.effects import Close, CloseAll, Effect, Open, Send, Write
-from zabspec.protocol.state import Disk
+from zabspec.protocol.state import Disk, Failed
 
 Sends = Mapping[int, tuple[Plain, ...]]
 DURABLE = ("accepted_epoch", "current_epoch", "durable")
+BROKEN = "broken"
+"""What a system shows of a disk that no server would load, and the spec never."""
 
 
 @frozen
@@ -39,6 +41,11 @@ class Expected:
     opens: frozenset[int]
     closes: frozenset[int] | None
     shown: Plain
+
+    @property
+    def is_failed(self) -> bool:
+        """Whether it has met a disk from which it does not start."""
+        return isinstance(self.after.role, Failed)
 
     @classmethod
     def of(cls, before: Disk, effects: tuple[Effect, ...], after: AnyServer) -> Expected:
@@ -100,8 +107,8 @@ def differences(expected: Expected, seen: Seen, connected: frozenset[int]) -> It
     if closes != seen.closes & connected:
         yield Difference("closes", sorted(closes), sorted(seen.closes & connected))
     for key, shown in seen.shown.items():
-        if shown != expected.shown.get(key, shown):
-            yield Difference(key, expected.shown[key], shown)
+        if shown != expected.shown.get(key, shown) or (key == BROKEN and not expected.is_failed):
+            yield Difference(key, expected.shown.get(key), shown)
 
 
 def _of_sends(peer: int, expected: Sequence[Plain], seen: Sequence[Plain]) -> Iterator[Difference]:
@@ -111,10 +118,10 @@ def _of_sends(peer: int, expected: Sequence[Plain], seen: Sequence[Plain]) -> It
         yield Difference(f"sent to {peer}", packets, told)
         return
     for one, other in zip(expected, seen, strict=True):
-        for key in DURABLE:
-            if key in other and other[key] != one[key]:
+        for key in (*DURABLE, BROKEN):
+            if key in other and other[key] != one.get(key):
                 what = f"{key} when {one['packet']['type']} was sent to {peer}"
-                yield Difference(what, one[key], other[key])
+                yield Difference(what, one.get(key), other[key])
 
 
 def matches(expected: Expected, seen: Seen, connected: frozenset[int]) -> bool:

@@ -18,6 +18,8 @@ from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from zabspec.check.bounds import Bounds
+from zabspec.check.exploration import Progress
+from zabspec.check.explore import Explorer
 from zabspec.check.model import Holds, Model, load_specs
 from zabspec.check.play import unbounded
 from zabspec.check.script import ScriptError, read_script, show_action
@@ -201,11 +203,26 @@ def run_bounds(bounds: Bounds) -> Bounds:
     )
 
 
+class _ManyWorldsError(Exception):
+    pass
+
+
 def _is_small(model: Model) -> bool:
     """Whether counting its rows takes no longer than it tells; or they are counted already."""
-    expected = model.expected
-    small = isinstance(expected, Holds) and expected.worlds <= _COUNTED
-    return small or model.name in _numbers
+    if model.name in _numbers:
+        return True
+    if isinstance(model.expected, Holds):
+        return model.expected.worlds <= _COUNTED
+
+    def report(progress: Progress) -> None:
+        if progress.worlds > _COUNTED:
+            raise _ManyWorldsError
+
+    try:
+        Explorer(Worlds(model.spec, model.bounds), ()).run(report)
+    except _ManyWorldsError:
+        return False
+    return True
 
 
 _numbers: dict[str, RowNumbers] = {}

@@ -123,17 +123,17 @@ class Figures:
             "witnesses": dict(self.witnesses),
         }
 
-    def lines(self) -> Iterator[str]:
-        """What is said of them at the end."""
+    def lines(self, *, whole: bool = False) -> Iterator[str]:
+        """What is said of them at the end; whole: each promise, and each witness not seen."""
         for name, covered in self.models.items():
             yield from _lines_of(name, covered)
         if self.premises:
-            yield from _promise_lines(self.premises)
+            yield from _promise_lines(self.premises, whole=whole)
         if self.witnesses:
             seen = sum(self.witnesses.values())
             yield f"witnesses: {seen} of {len(self.witnesses)} seen in lockstep"
             unseen = [sentence for sentence, was_seen in self.witnesses.items() if not was_seen]
-            yield from (f"  not seen: {sentence}" for sentence in unseen)
+            yield from (f"  not seen: {sentence}" for sentence in unseen if whole)
 
 
 def mark(marks: dict[str, int], more: Mapping[str, int]) -> None:
@@ -165,8 +165,9 @@ def _of_rows(by_phase: Mapping[str, tuple[int, int]]) -> str:
     return f"{done}/{count}: {phases}"
 
 
-def _promise_lines(premises: Mapping[str, int]) -> Iterator[str]:
+def _promise_lines(premises: Mapping[str, int], *, whole: bool) -> Iterator[str]:
     held = [sentence for sentence, count in premises.items() if count]
     yield f"promises: {len(premises)} asked, {len(held)} with a premise that held"
     for sentence, count in premises.items():
-        yield f"  {count:>9} {sentence}" if count else f"  {'never':>9} {sentence}"
+        if whole or not count:
+            yield f"  {count or 'never':>9} {sentence}"

@@ -22,13 +22,15 @@ class Diverged(AssertionError):
     """A system does what no server of the model can do, or keeps a promise no better than it.
 
     The text is all there is to say: the run as a script, the event, expected and seen. `script`
-    alone can be saved, and played again with `zabspec replay --system`.
+    alone can be saved, and played again with `zabspec replay --system`; `events` is how many
+    it was given until then, where that was counted.
     """
 
     def __init__(self, text: str, script: str = "", actions: int = 0) -> None:
         super().__init__(text)
         self.script = script
         self.actions = actions
+        self.events = 0
 
 
 def script_of(failure: Failure, spec: Spec, bounds: Bounds) -> str:

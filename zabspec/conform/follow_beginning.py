@@ -44,8 +44,9 @@ def _shown(sighted: Sequence[Sighting]) -> Disk:
         accepted = first.accepted_epoch
         if answer is None:
             return Disk(accepted)
-        current = accepted if answer.current_epoch is None else answer.current_epoch
-        return _disk(accepted, current, answer.last_zxid)
+        said = (one.current_epoch for one in sent if isinstance(one, AckEpoch))
+        later = next((epoch for epoch in said if epoch is not None), accepted)
+        return _disk(accepted, min(accepted, later), answer.last_zxid)
     if isinstance(first, LeaderInfo):
         return _of_leader(first.epoch, sighted, sent)
     return Disk()

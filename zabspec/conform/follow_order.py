@@ -15,7 +15,7 @@ from zabspec.protocol.events import LogSynced, TxnApplied
 from zabspec.protocol.messages import Ack
 from zabspec.protocol.state import Connection, Follower, Leader, Observer, Phase, Stage, Txn, Zxid
 
-KEPT_BACK = 4
+KEPT_BACK = 8
 """How many of the steps that a thread may take late are really left to be taken late."""
 
 

@@ -173,5 +173,7 @@ def conform(
     try:
         run_state_machine_as_test(Machine, settings=(profile or PROFILES["ci"]).settings)
     except Diverged as error:
-        raise Diverged(str(error), error.script, error.actions) from None
+        told = Diverged(str(error), error.script, error.actions)
+        told.events = Machine.events
+        raise told from None
     return Conformed(Machine.runs, Machine.events, perf_counter() - start)

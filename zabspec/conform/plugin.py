@@ -10,7 +10,7 @@ else of zabspec is imported before a test, or an option, asks for it.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -116,7 +116,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_collection_modifyitems(
     session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
 ) -> None:
-    """Mark the tests that are meant; or leave none but the script that is to be played."""
+    """Mark the tests that are meant; or leave none but the script that is to be played.
+
+    Where a system is named on the command line and no test is there for it, two are.
+    """
     ours = [one for one in items if "zab_explorer" in getattr(one, "fixturenames", ())]
     for one in ours:
         if one.get_closest_marker("zab") is None:
@@ -125,12 +128,30 @@ def pytest_collection_modifyitems(
     if script is not None:
         parent = ours[0].getparent(pytest.Module) if ours else None
         config.hook.pytest_deselected(items=items[:])
-        items[:] = [_play(parent or session, script)]
+        items[:] = [_test(parent or session, f"replay {script.name}", _playing(script))]
+    elif not ours and options.wants_tests(config):
+        items.append(_test(session, "zab lockstep", _lockstep))
+        items.append(_test(session, "zab rows", _rows))
 
 
-def _play(parent: pytest.Module | pytest.Session, script: Path) -> pytest.Item:
-    """A test that plays a script, where the fixtures of this parent are known."""
+def _test(
+    parent: pytest.Module | pytest.Session, name: str, called: Callable[..., None]
+) -> pytest.Function:
+    """A test, where the fixtures of this parent are known."""
+    found: pytest.Function = pytest.Function.from_parent(parent, name=name, callobj=called)
+    found.add_marker("zab")
+    return found
 
+
+def _lockstep(zab_explorer: ZabExplorer) -> None:
+    zab_explorer.lockstep()
+
+
+def _rows(zab_explorer: ZabExplorer) -> None:
+    zab_explorer.rows()
+
+
+def _playing(script: Path) -> Callable[..., None]:
     def play(zab_explorer: ZabExplorer) -> None:
         from zabspec.check.script import ScriptError  # noqa: PLC0415 - as above
 
@@ -139,11 +160,7 @@ def _play(parent: pytest.Module | pytest.Session, script: Path) -> pytest.Item:
         except ScriptError as error:
             pytest.fail(str(error), pytrace=False)
 
-    found: pytest.Function = pytest.Function.from_parent(
-        parent, name=f"replay {script.name}", callobj=play
-    )
-    found.add_marker("zab")
-    return found
+    return play
 
 
 def _marked(node: pytest.Item | pytest.Function) -> dict[str, Any]:

@@ -55,6 +55,12 @@ def replayed_of(config: pytest.Config) -> Path | None:
     return None if told is None else config.invocation_params.dir / str(told)
 
 
+def wants_tests(config: pytest.Config) -> bool:
+    """Whether a system is named on the command line, and no file of tests."""
+    named_files = config.args_source is pytest.Config.ArgsSource.ARGS
+    return config.getoption("--zab-system") is not None and not named_files
+
+
 def seed_of(config: pytest.Config) -> int | None:
     """The seed that is asked for, here or of Hypothesis."""
     for name in ("--zab-seed", "--hypothesis-seed"):

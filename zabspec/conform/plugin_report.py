@@ -54,7 +54,8 @@ class Account:
         text = _text_of(error) if report.failed and error is not None else None
         if text is not None:
             script = getattr(error, "script", "")
-            report.longrepr = text + (self._saved(item, script) if script else "")
+            plays = options.replayed_of(self._config) is not None
+            report.longrepr = text + (self._saved(item, script) if script and not plays else "")
         return report
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -83,7 +84,11 @@ class Account:
         if output is not None:
             output[_SENT] = self._figures.plain()
         elif self._config.getoption("--zab-report") is not None:
-            report = {"tests": self._told, **self._figures.plain(), "said": [*self._lines()]}
+            report = {
+                "tests": self._told,
+                **self._figures.plain(),
+                "said": [*self._lines(whole=True)],
+            }
             text = json.dumps(report, indent=2, default=str) + "\n"
             (self._folder() / "report.json").write_text(text, encoding="utf-8")
 
@@ -92,17 +97,17 @@ class Account:
         if self._figures is None and not self._told:
             return
         terminalreporter.section("zabspec")
-        for line in self._lines():
+        for line in self._lines(whole=terminalreporter.verbosity > 0):
             terminalreporter.write_line(line)
 
-    def _lines(self) -> Generator[str]:
-        told = [one for one in self._told.values() if "zab_profile" in one]
+    def _lines(self, *, whole: bool) -> Generator[str]:
+        told = [one for one in self._told.values() if {"zab_runs", "zab_rows"}.intersection(one)]
         if told:
             profiles = sorted({str(one["zab_profile"]) for one in told})
             seeds = sorted({str(one["zab_seed"]) for one in told})
             yield f"profile {', '.join(profiles)}, seed {', '.join(seeds)}"
         if self._figures is not None:
-            yield from self._figures.lines()
+            yield from self._figures.lines(whole=whole)
         took = {name: float(one.get("zab_seconds", 0)) for name, one in self._told.items()}
         slowest = sorted(took.items(), key=lambda one: -one[1])[:_SLOWEST]
         if slowest:

@@ -1,7 +1,6 @@
 """What a profile holds a system against: bounds whose rows are replayed, and runs of lockstep.
 
 The rows of small models reach what is rare in a long run; long runs reach what no small model has.
-Each model of rows is here for what only it shows.
 """
 
 from __future__ import annotations
@@ -19,72 +18,75 @@ from zabspec.protocol.zab import BASELINE, FINE
 
 @frozen
 class Rows:
-    """A model all of whose rows are replayed. with_cuts: and steps in which the server is killed."""
+    """A model whose rows are replayed. with_cuts: and steps in which the server is killed."""
 
-    shows: str
+    name: str
     bounds: Bounds
-    with_cuts: bool = False
     spec: Spec = BASELINE
+    with_cuts: bool = False
 
     @property
     def model(self) -> Model:
         """As a model of which nothing is expected."""
-        return Model(f"rows: {self.bounds}", self.shows, self.spec, self.bounds, None)
+        question = "Does a system do as the model does?"
+        return Model(self.name, question, self.spec, self.bounds, None)
 
 
 @frozen
-class Lockstepped:
-    """Runs of lockstep. runs: how many."""
+class Runs:
+    """Runs of lockstep. count: how many."""
 
     task: Task
-    runs: int
+    count: int
 
 
 @frozen
 class Held:
-    """All that a profile holds a system against."""
+    """All that a profile holds a system against.
+
+    free: seeds of free runs that are judged, where a system owns its ensemble.
+    """
 
     rows: tuple[Rows, ...] = ()
-    lockstep: tuple[Lockstepped, ...] = ()
+    lockstep: tuple[Runs, ...] = ()
+    free: int = 0
 
 
-TWO = Bounds(servers=2, txns=1, lost_links=1, crashes=1, elections=2)
+CUT = Rows("cut", Bounds(servers=2, txns=1, lost_links=1, crashes=1, elections=2), with_cuts=True)
+"""A server is killed anywhere in each step."""
 
-ROWS = (
-    Rows("two servers, a crash anywhere in a step", TWO, with_cuts=True),
-    Rows("limits", Bounds(servers=2, txns=1, elections=2, limits=1)),
-    Rows("a window of 1", Bounds(servers=2, txns=2, lost_links=1, elections=2, window=1)),
-    Rows("commits apart", Bounds(servers=2, txns=2, lost_links=1, elections=2), spec=FINE),
-    Rows("snapshots", Bounds(servers=2, txns=2, lost_links=1, elections=2, force_snapshot=True)),
-    Rows("a last counter", Bounds(servers=2, txns=2, lost_links=1, elections=3, last_counter=1)),
-    Rows("an observer", Bounds(servers=2, observers=1, txns=1, lost_links=1, elections=2)),
-    Rows("who comes later", Bounds(servers=3, txns=1, lost_links=1, elections=2)),
-    Rows("who comes back", Bounds(servers=3, txns=1, crashes=1, elections=2)),
+SMALL = (
+    Rows("two-2-1-1", Bounds(servers=2, txns=2, lost_links=1, crashes=1, elections=2)),
+    Rows("limits", Bounds(servers=2, observers=1, txns=1, limits=1, elections=2)),
+    Rows("window-1", Bounds(servers=2, observers=1, txns=2, lost_links=1, elections=1, window=1)),
+    Rows(
+        "forced",
+        Bounds(servers=2, observers=1, txns=1, lost_links=1, elections=2, force_snapshot=True),
+    ),
+    Rows("last-counter-2", Bounds(servers=2, txns=3, elections=3, last_counter=2)),
+    Rows("fine", Bounds(servers=2, observers=1, txns=1, lost_links=1, elections=2), FINE),
 )
-"""What can be replayed in a minute."""
+"""Two servers, or two and an observer: seconds for all of them."""
 
-_LIMITED = Bounds(servers=3, txns=6, lost_links=3, crashes=2, elections=8, limits=2)
-_SMALL = Bounds(servers=3, observers=1, txns=6, lost_links=3, crashes=3, elections=8, window=2)
+THREE = Rows("three-1-1-0", Bounds(servers=3, txns=1, lost_links=1, elections=2))
+"""Who comes later, and who is not needed."""
 
-LOCKSTEP = (
-    Task(bounds=RUN),
-    Task(bounds=_LIMITED),
-    Task(bounds=_SMALL),
+TASKS = (
+    Task(),
+    Task(bounds=Bounds(servers=3, txns=6, lost_links=3, crashes=2, elections=8, limits=2)),
+    Task(
+        bounds=Bounds(
+            servers=3, observers=1, txns=6, lost_links=3, crashes=3, elections=8, window=2
+        )
+    ),
     Task(FINE),
 )
-"""In what bounds runs are played."""
+"""What runs are played in: the usual bounds; limits; an observer and a short window; commits."""
 
 HELD: Mapping[str, Held] = {
-    "smoke": Held(ROWS[:2], (Lockstepped(LOCKSTEP[0], 30),)),
-    "dev": Held(ROWS[:7], (Lockstepped(LOCKSTEP[0], 150),)),
-    "ci": Held(
-        ROWS,
-        (
-            Lockstepped(LOCKSTEP[0], 400),
-            Lockstepped(LOCKSTEP[1], 100),
-            Lockstepped(LOCKSTEP[2], 100),
-            Lockstepped(LOCKSTEP[3], 100),
-        ),
-    ),
+    "smoke": Held(SMALL[:2], (Runs(Task(bounds=RUN), 30),)),
+    "dev": Held((CUT, *SMALL), tuple(Runs(task, 40) for task in TASKS), free=1),
+    "ci": Held((CUT, *SMALL, THREE), tuple(Runs(task, 100) for task in TASKS), free=3),
+    "nightly": Held((CUT, *SMALL, THREE), tuple(Runs(task, 2_500) for task in TASKS), free=50),
 }
-"""By profile."""
+"""By profile, from a few seconds to hours."""

@@ -24,7 +24,7 @@ def rows_diverged(replayed: Replayed, model: Model, system: System) -> Diverged:
     """
     first, more = replayed.divergences[0], len(replayed.divergences) - 1
     found = _as_run(first, model, system) or Diverged("\n".join(_history(first)))
-    others = f"\n\n{more} more of {replayed.rows} rows differ" if more else ""
+    others = f"\n\nof {replayed.rows} rows, so many more differ: {more}" if more else ""
     return Diverged(f"{found}{others}", found.script, found.actions)
 
 

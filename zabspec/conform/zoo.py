@@ -13,7 +13,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from zabspec.check.bounds import Bounds
 from zabspec.check.model import Broken, Model, load_models
@@ -24,7 +24,10 @@ from zabspec.protocol.zab import BASELINE
 Code = Mapping[str, Callable[..., Any]]
 """By "module:name" or "module:Class.name": what stands there instead."""
 
-ROWS = Bounds(servers=2, txns=1, lost_links=1, elections=2)
+PAIR = Bounds(servers=2, txns=6, lost_links=6, elections=10)
+"""Where two servers are enough: how much may happen in a run of lockstep."""
+LINKS = evolve(RUN, lost_links=6, crashes=0)
+"""Where links alone are enough: the same for three."""
 _PREFIX = "zk_"
 
 
@@ -33,20 +36,27 @@ class ZooError(Exception):
 
 
 @frozen
-class Against:
-    """What a bug's code is held against: a spec done right, and bounds that show the mistake.
+class Good:
+    """A spec done right, within bounds."""
 
-    lockstep: how much may happen in a run. rows: the smallest bounds whose rows show it; with_cuts:
-    among them, steps in which the server is killed.
-    """
-
+    bounds: Bounds = RUN
     spec: Spec = BASELINE
-    lockstep: Bounds = RUN
-    rows: Bounds = ROWS
-    with_cuts: bool = False
 
 
 @frozen
+class Against:
+    """What a bug's code is held against, each within bounds that show the mistake.
+
+    rows: small ones; with_cuts: among the rows are steps in which the server is killed. lockstep:
+    how much may happen in a run.
+    """
+
+    rows: Good
+    lockstep: Good = Good()
+    with_cuts: bool = False
+
+
+@frozen(eq=False)
 class Bug:
     """One bug. number: as "1277"; models: the first is the one that is told on the scoreboard."""
 
@@ -98,7 +108,7 @@ def _bug(name: str, module: ModuleType) -> Bug:
         (module.__doc__ or "").strip(),
         module.MODELS,
         module.CODE,
-        getattr(module, "AGAINST", Against()),
+        module.AGAINST,
     )
 
 
