@@ -13,7 +13,8 @@ import importlib
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from arguments import at_least_1, parser
@@ -25,7 +26,7 @@ from mutants_kept import Record, TableError, keep, load, sayings, write_whole
 from mutants_made import Mutant, mutants_of, places_of
 from mutants_model import judge_model, pinned
 from mutants_played import play
-from mutants_report import Report
+from mutants_report import Report, is_outside
 
 from zabspec.conform.profiles import HELD
 
@@ -108,9 +109,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         made.error(f"--only {min(unknown)}: expected one of {', '.join(subject.files)}")
     try:
         asked.results.mkdir(parents=True, exist_ok=True)
-        mutants = list(_mutants(asked, subject))
-        _judge_all(asked, subject, mutants)
-        score = _write(asked.results, subject, mutants)
+        said, made_here = sayings(), list(_mutants(asked, subject))
+        counted = [one for one in made_here if not is_outside(one, said, subject.folder)]
+        _judge_all(asked, subject, counted)
+        outside = Counter(dict.fromkeys(asked.only or subject.files, 0))
+        outside.update(one.file for one in set(made_here).difference(counted))
+        score = _write(asked.results, subject, counted, outside)
     except (OSError, TableError) as error:
         made.error(str(error))
     except KeyboardInterrupt:
@@ -122,13 +126,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _write(results: Path, subject: Subject, mutants: Sequence[Mutant]) -> float:
+def _write(
+    results: Path, subject: Subject, mutants: Sequence[Mutant], outside: Mapping[str, int]
+) -> float:
     """The report on these mutants; how many are killed of those that count."""
     path = subject.records(results)
     records = load(path)
     write_whole(path, records.values())
     found = [records[one.key] for one in mutants if one.key in records]
-    report = Report(subject.name, found, sayings(), subject.folder)
+    report = Report(subject.name, found, sayings(), subject.folder, outside)
     name = "mutants.md" if subject.name == "impl" else f"mutants-{subject.name}.md"
     (results / name).write_text(report.text(), encoding="utf-8")
     print(report.head())
@@ -148,6 +154,7 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--most", type=at_least_1, metavar="N", help="give each so many histories at most (all)"
     )
+    made.add_argument("--no-free", action="store_true", help="no free runs of who survives")
     made.add_argument("--jobs", type=at_least_1, default=2, metavar="N", help="processes (2)")
     made.add_argument("--profile", choices=HELD, default="ci", help="what they are held against")
     return made
@@ -183,7 +190,8 @@ def _judging_impl(asked: argparse.Namespace) -> Callable[[Mutant], Verdict]:
     note_lines(ROOT / "impl", IMPL)
     module, _, name = SYSTEM.partition(":")
     held, make = HELD[asked.profile], getattr(importlib.import_module(module), name)
-    kept, free = play(held, make, ROOT / "impl"), play_freely(held.free)
+    kept = play(held, make, ROOT / "impl")
+    free = None if asked.no_free else play_freely(held.free)
     kept.most = asked.most
     return lambda one: judge(one, kept, SYSTEM, free)
 

@@ -54,11 +54,13 @@ class Saying:
     now: str = "*"
     operator: str = "*"
 
-    def is_of(self, record: Record, function: str) -> bool:
+    def is_of(self, record: Record | Mutant, function: str) -> bool:
         """Whether it is said of this mutant. function: that the mutant is in."""
+        if not fnmatchcase(record.file, self.file):
+            return False
         named = fnmatchcase(f"{function}()", self.was) or _fits(record.was, self.was)
         fits = _fits(record.now, self.now) and _fits(record.operator, self.operator)
-        return named and fits and self.file == record.file
+        return named and fits
 
 
 def _fits(text: str, pattern: str) -> bool:

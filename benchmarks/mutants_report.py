@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
 from attrs import frozen
 from mutants_kept import Record, Saying
+from mutants_made import Mutant
 
 KILLED, SURVIVED, EQUIVALENT, OUTSIDE = "killed", "survived", "equivalent", "outside"
 
@@ -23,18 +24,18 @@ class Classed:
     because: str
 
 
-def classed(records: Iterable[Record], said: Sequence[Saying], folder: Path) -> Iterator[Classed]:
-    """What each counts as.
+def is_outside(one: Mutant, said: Sequence[Saying], folder: Path) -> bool:
+    """Whether nothing is compared of what this mutant changes; it is not judged."""
+    function = function_at(folder / one.file, one.line)
+    return any(saying.kind == OUTSIDE and saying.is_of(one, function) for saying in said)
 
-    What is outside counts for nothing, killed or not; one that is killed is not equivalent.
-    """
+
+def classed(records: Iterable[Record], said: Sequence[Saying], folder: Path) -> Iterator[Classed]:
+    """What each counts as: one that is killed is not equivalent, whatever is said of it."""
     for one in records:
         function = function_at(folder / one.file, one.line)
         found = [saying for saying in said if saying.is_of(one, function)]
-        outside = [saying for saying in found if saying.kind == OUTSIDE]
-        if outside:
-            yield Classed(one, OUTSIDE, outside[0].because)
-        elif one.verdict.by:
+        if one.verdict.by:
             yield Classed(one, KILLED, one.verdict.why)
         elif found:
             kind = EQUIVALENT if found[0].kind == EQUIVALENT else SURVIVED
@@ -66,12 +67,16 @@ def function_at(path: Path, line: int) -> str:
 
 @frozen
 class Report:
-    """Whose mutants, what became of them, what is said of them, and where their files are."""
+    """Whose mutants, what became of them, what is said of them, and where their files are.
+
+    outside: how many are, by file.
+    """
 
     of: str
     records: Sequence[Record]
     said: Sequence[Saying]
     folder: Path
+    outside: Mapping[str, int]
 
     @property
     def score(self) -> float:
@@ -96,10 +101,9 @@ class Report:
             score=f"{_score(total):.1%}",
             ways=", ".join(f"{count:,} by {way}" for way, count in by.most_common()),
             seconds=f"{sum(one.record.verdict.seconds for one in found):,.0f}",
-            outside=sum(bool(one.record.verdict.by) for one in found if one.kind == OUTSIDE),
-            all_outside=total[OUTSIDE],
+            outside=sum(self.outside.values()),
         )
-        return "\n".join([first, *_table(found), ""])
+        return "\n".join([first, *_table(found, self.outside), ""])
 
     def _found(self) -> list[Classed]:
         return list(classed(self.records, self.said, self.folder))
@@ -117,9 +121,8 @@ Drawn by `benchmarks/mutants.py`: {all:,} changes of one place each, made by cos
 and one that leaves out a call, in {what}
 killed {killed:,} of {counted:,} that count, {score}: {ways}; in {seconds} s of CPU.
 
-Equivalent and outside are what the committed table `mutants_said.toml` calls so. What is outside
-counts for nothing, killed or not ({outside} of {all_outside} are killed all the same). A mutant
-that is killed is not equivalent, whatever is said there.
+Equivalent and outside are what the committed table `mutants_said.toml` calls so. {outside:,} more
+are outside, and not judged. A mutant that is killed is not equivalent, whatever is said there.
 
 | file | killed | survived | score | equivalent | outside |
 |---|--:|--:|--:|--:|--:|"""
@@ -130,27 +133,23 @@ def _score(counts: Counter[str]) -> float:
     return counts[KILLED] / counted if counted else 1.0
 
 
-def _table(found: Sequence[Classed]) -> Iterator[str]:
-    files = dict.fromkeys(one.record.file for one in found)
-    for name in files:
-        yield _row(name, Counter(one.kind for one in found if one.record.file == name))
-    yield _row("all", Counter(one.kind for one in found))
+def _table(found: Sequence[Classed], outside: Mapping[str, int]) -> Iterator[str]:
+    for name in outside:
+        kinds = Counter(one.kind for one in found if one.record.file == name)
+        yield _row(name, kinds, outside[name])
+    yield _row("all", Counter(one.kind for one in found), sum(outside.values()))
 
 
-def _row(name: str, counts: Counter[str]) -> str:
+def _row(name: str, counts: Counter[str], outside: int) -> str:
     killed, survived, score = counts[KILLED], counts[SURVIVED], _score(counts)
-    return (
-        f"| {name} | {killed:,} | {survived:,} | {score:.1%} | {counts[EQUIVALENT]:,}"
-        f" | {counts[OUTSIDE]:,} |"
-    )
+    counted = f"{killed:,} | {survived:,} | {score:.1%} | {counts[EQUIVALENT]:,}"
+    return f"| {name} | {counted} | {outside:,} |"
 
 
 def _lists(found: Sequence[Classed]) -> Iterator[str]:
-    found = [one for one in found if one.kind != OUTSIDE or not one.record.verdict.by]
     for kind, title in (
         (SURVIVED, "Those that survive"),
         (EQUIVALENT, "Those that are the same program for Zab"),
-        (OUTSIDE, "Those that survive outside of what is compared"),
     ):
         ones = [one for one in found if one.kind == kind]
         yield f"## {title}: {len(ones):,}\n"

@@ -6,8 +6,8 @@ from typing import Any
 
 from impl.database import Database
 from impl.epochs import ACCEPTED_EPOCH, CURRENT_EPOCH, read_number
-from impl.files import StorageError
-from impl.plain_packets import holds_of, transaction_in
+from impl.files import StorageError, named
+from impl.plain_packets import holds_of, pair, transaction_in
 from impl.simulated_disk import SimulatedDisk
 from impl.simulated_files import SimulatedFiles
 from impl.simulated_loop import SimulatedLoop
@@ -28,8 +28,8 @@ class PlainDisks:
         """What a loss of power would leave; equal ones are one object.
 
         accepted_epoch, current_epoch: as in the files, 0 without one. durable: the transactions
-        that would be loaded, in order, each [epoch, counter, request]. Of files that no server
-        would load, broken says what is wrong with them.
+        that would be loaded, in order, each [epoch, counter, request]. snapshot: the newest's zxid.
+        Of files that no server would load, broken says what is wrong with them.
         """
         left = files.copy()
         left.lose_power({})
@@ -79,4 +79,10 @@ def _loaded(files: SimulatedFiles) -> Plain:
         restoring.result()
     except StorageError as error:
         return {"broken": str(error)}
-    return {"accepted_epoch": epochs[0], "current_epoch": epochs[1], "durable": tuple(holds.txns)}
+    newest = max((zxid for zxid, _ in named(disk, "snapshot")), default=0)
+    return {
+        "accepted_epoch": epochs[0],
+        "current_epoch": epochs[1],
+        "durable": tuple(holds.txns),
+        "snapshot": pair(newest),
+    }

@@ -87,10 +87,11 @@ class Turns:
         return name
 
     def lose(self, peer: int) -> None:
-        """The other end has ended the connection."""
+        """The connection ends; every other time without a word from the other end."""
         name = self.connection(peer)
         del self._connections[peer]
-        self.happen(happenings.ConnectionEnded(name))
+        ends = happenings.ConnectionBroken if self._opened % 2 else happenings.ConnectionEnded
+        self.happen(ends(name))
 
     def sync_log(self, upto: int) -> None:
         """The log thread writes and syncs the oldest that it was given, and passes them on."""

@@ -60,6 +60,6 @@ CODE: Mapping[str, Callable[..., Any]] = {"impl.epochs:EpochFiles.load": _load}
 
 AGAINST = Against(
     rows=Good(Bounds(servers=2, observers=1, txns=1, crashes=1, elections=1)),
-    lockstep=Good(Bounds(servers=2, observers=2, txns=6, lost_links=4, crashes=4, elections=8)),
+    lockstep=Good(Bounds(servers=2, observers=1, txns=20, crashes=20, elections=30)),
     with_cuts=True,
 )

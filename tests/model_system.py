@@ -17,7 +17,7 @@ from zabspec.protocol.zab import BASELINE, threads
 KEYS = {
     "role": {"role", "phase", "leader"},
     "epochs": {"accepted_epoch", "current_epoch"},
-    "durable": {"durable"},
+    "durable": {"durable", "snapshot"},
     "database": {"holds", "last_zxid", "window"},
 }
 

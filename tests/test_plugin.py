@@ -88,6 +88,8 @@ def test_lockstep(zab_explorer):
     zab_explorer.lockstep()
 """
 
+MORE_LOCKSTEP = LOCKSTEP.replace("lockstep()", "lockstep(portion=4)")
+
 ROWS = """
 def test_rows(zab_explorer):
     zab_explorer.rows()
@@ -115,12 +117,12 @@ def run(project: pytest.Pytester, *options: str) -> pytest.RunResult:
 def told(result: pytest.RunResult) -> str:
     """What was printed of the failure: between its heading and the next."""
     text = result.stdout.str()
-    (found,) = re.findall(r"^_{3,} .* _{3,}\n(.*?)\n(?======)", text, re.MULTILINE | re.DOTALL)
+    (found,) = re.findall(r"^_+ .* _+\n(.*?)\n(?======)", text, re.MULTILINE | re.DOTALL)
     return found
 
 
 def test_what_was_covered_is_said_at_the_end(project: pytest.Pytester) -> None:
-    project.makepyfile(LOCKSTEP + ROWS)
+    project.makepyfile(test_zab=LOCKSTEP + ROWS)
 
     result = run(project, "--zab-system", "systems:Good", "-v")
 
@@ -134,14 +136,14 @@ def test_what_was_covered_is_said_at_the_end(project: pytest.Pytester) -> None:
             "  met in lockstep [1-9]*/20: ELECTION 2/2, *",
             "promises: * asked, * with a premise that held",
             "witnesses: * of * seen in lockstep",
-            "slowest: test_what_was_covered_is_said_at_the_end.py::test_*",
+            "slowest: test_zab.py::test_*",
         ]
     )
     assert not (project.path / ".zabspec").exists()
 
 
 def test_a_failure_is_its_script_and_nothing_around_it(project: pytest.Pytester) -> None:
-    project.makepyfile(LOCKSTEP)
+    project.makepyfile(test_zab=LOCKSTEP)
 
     result = run(project, "--zab-system", "systems:Mute")
 
@@ -154,7 +156,7 @@ def test_a_failure_is_its_script_and_nothing_around_it(project: pytest.Pytester)
 
 
 def test_rows_that_differ_are_told_by_a_run_of_the_model(project: pytest.Pytester) -> None:
-    project.makepyfile(ROWS)
+    project.makepyfile(test_zab=ROWS)
 
     result = run(project, "--zab-system", "systems:Mute")
 
@@ -165,7 +167,7 @@ def test_rows_that_differ_are_told_by_a_run_of_the_model(project: pytest.Pyteste
 
 
 def test_a_system_that_raises_is_told_as_one_that_differs(project: pytest.Pytester) -> None:
-    project.makepyfile(LOCKSTEP)
+    project.makepyfile(test_zab=LOCKSTEP)
 
     result = run(project, "--zab-system", "systems:Angry")
 
@@ -176,7 +178,7 @@ def test_a_system_that_raises_is_told_as_one_that_differs(project: pytest.Pytest
 
 
 def test_a_system_that_does_not_start_is_one_line(project: pytest.Pytester) -> None:
-    project.makepyfile(LOCKSTEP)
+    project.makepyfile(test_zab=LOCKSTEP)
 
     result = run(project, "--zab-system", "systems:Absent")
 
@@ -185,7 +187,7 @@ def test_a_system_that_does_not_start_is_one_line(project: pytest.Pytester) -> N
 
 
 def test_a_saved_script_is_played_and_no_other_test(project: pytest.Pytester) -> None:
-    project.makepyfile(LOCKSTEP, test_other="def test_other():\n    assert False\n")
+    project.makepyfile(test_zab=LOCKSTEP, test_other="def test_other():\n    assert False\n")
     run(project, "--zab-system", "systems:Mute", "-k", "lockstep")
     (saved,) = (project.path / ".zabspec").glob("*.txt")
 
@@ -201,7 +203,7 @@ def test_a_script_is_played_on_the_system_of_a_fixture(project: pytest.Pytester)
     fixture = (
         "import pytest, systems\n\n@pytest.fixture\ndef zab_system():\n    return systems.{}()\n"
     )
-    project.makepyfile(fixture.format("Mute") + LOCKSTEP)
+    project.makepyfile(test_zab=fixture.format("Mute") + LOCKSTEP)
 
     failed = run(project)
     (saved,) = (project.path / ".zabspec").glob("*.txt")
@@ -246,7 +248,7 @@ def test_an_action_that_cannot_happen_is_one_line(project: pytest.Pytester) -> N
 def test_what_cannot_be_meant_is_one_line(
     project: pytest.Pytester, options: list[str], line: str
 ) -> None:
-    project.makepyfile(LOCKSTEP)
+    project.makepyfile(test_zab=LOCKSTEP)
 
     result = run(project, *options)
 
@@ -267,7 +269,7 @@ def test_what_cannot_be_meant_is_one_line(
 def test_a_test_that_cannot_be_run_says_why_in_one_line(
     pytester: pytest.Pytester, test: str, line: str
 ) -> None:
-    pytester.makepyfile(test)
+    pytester.makepyfile(test_zab=test)
 
     result = run(pytester)
 
@@ -278,7 +280,7 @@ def test_a_test_that_cannot_be_run_says_why_in_one_line(
 
 def test_a_mark_may_only_name_a_model_that_is_there(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(systems=SYSTEMS)
-    pytester.makepyfile("import pytest\n\n@pytest.mark.zab(model='none')" + LOCKSTEP)
+    pytester.makepyfile(test_zab="import pytest\n\n@pytest.mark.zab(model='none')" + LOCKSTEP)
 
     result = run(pytester, "--zab-system", "systems:Good")
 
@@ -289,7 +291,9 @@ def test_a_mark_may_only_name_a_model_that_is_there(pytester: pytest.Pytester) -
 def test_shares_are_the_same_runs_however_many_processes_take_them(
     project: pytest.Pytester,
 ) -> None:
-    project.makepyfile("import pytest\n\npytestmark = pytest.mark.zab(shares=2)" + LOCKSTEP + ROWS)
+    project.makepyfile(
+        test_zab="import pytest\n\npytestmark = pytest.mark.zab(shares=2)" + LOCKSTEP + ROWS
+    )
     options = ("--zab-system", "systems:Good", "--zab-seed", "7", "-v")
 
     alone = run(project, *options)
@@ -307,7 +311,7 @@ def test_shares_are_the_same_runs_however_many_processes_take_them(
 
 
 def test_two_shares_are_not_the_same_runs(project: pytest.Pytester) -> None:
-    project.makepyfile("import pytest\n\n@pytest.mark.zab(shares=2)" + LOCKSTEP)
+    project.makepyfile(test_zab="import pytest\n\n@pytest.mark.zab(shares=2)" + MORE_LOCKSTEP)
 
     run(project, "--zab-system", "systems:Good", "--junitxml", "junit.xml")
 
@@ -316,7 +320,7 @@ def test_two_shares_are_not_the_same_runs(project: pytest.Pytester) -> None:
 
 
 def test_runs_that_are_fixed_are_the_same_again(project: pytest.Pytester) -> None:
-    project.makepyfile(LOCKSTEP)
+    project.makepyfile(test_zab=LOCKSTEP)
 
     for name in ("one.xml", "two.xml"):
         run(project, "--zab-system", "systems:Good", "--junitxml", name)
@@ -334,7 +338,7 @@ def properties(path: Path) -> list[dict[str, str]]:
 
 
 def test_junit_has_what_was_held_and_how_much(project: pytest.Pytester) -> None:
-    project.makepyfile(LOCKSTEP)
+    project.makepyfile(test_zab=LOCKSTEP)
 
     run(project, "--zab-system", "systems:Mute", "--junitxml", "junit.xml")
 
@@ -352,7 +356,7 @@ def test_junit_has_what_was_held_and_how_much(project: pytest.Pytester) -> None:
 def test_the_users_own_number_of_runs_counts_unless_a_profile_is_asked_for(
     project: pytest.Pytester, options: list[str], least: int, most: int
 ) -> None:
-    project.makepyfile(LOCKSTEP)
+    project.makepyfile(test_zab=LOCKSTEP)
 
     run(project, "--zab-system", "systems:Good", "--junitxml", "junit.xml", *options)
 
@@ -365,7 +369,7 @@ def test_settings_of_pytest_name_a_system_a_model_and_a_profile(
 ) -> None:
     pytester.makeconftest(FEW)
     pytester.makepyfile(systems=SYSTEMS)
-    pytester.makepyfile(LOCKSTEP)
+    pytester.makepyfile(test_zab=LOCKSTEP)
     pytester.makeini(
         "[pytest]\nzab_system = systems:Good\nzab_model = snap-log\nzab_profile = smoke\n"
     )
@@ -378,7 +382,7 @@ def test_settings_of_pytest_name_a_system_a_model_and_a_profile(
 
 
 def test_a_report_is_written_where_it_is_asked_for(project: pytest.Pytester) -> None:
-    project.makepyfile(LOCKSTEP + ROWS)
+    project.makepyfile(test_zab=LOCKSTEP + ROWS)
 
     run(project, "--zab-system", "systems:Mute", "--zab-report", "kept/here")
 
@@ -403,14 +407,14 @@ def test_a_system_alone_brings_its_tests(project: pytest.Pytester) -> None:
 
 
 def test_tests_of_a_system_can_be_left_out(project: pytest.Pytester) -> None:
-    project.makepyfile(LOCKSTEP + "\n\ndef test_other():\n    pass\n")
+    project.makepyfile(test_zab=LOCKSTEP + "\n\ndef test_other():\n    pass\n")
 
     run(project, "-m", "not zab").assert_outcomes(passed=1, deselected=1)
 
 
 def test_a_machine_of_the_users_own_is_told_the_same_way(project: pytest.Pytester) -> None:
     project.makepyfile(
-        "import systems\nfrom zabspec.conform.machine import LockstepMachine\n\n"
+        test_zab="import systems\nfrom zabspec.conform.machine import LockstepMachine\n\n"
         "class Machine(LockstepMachine):\n"
         "    @classmethod\n    def make_system(cls):\n        return systems.Mute()\n\n"
         "TestMachine = Machine.TestCase\n"
@@ -426,7 +430,7 @@ def test_a_machine_of_the_users_own_is_told_the_same_way(project: pytest.Pyteste
 
 def test_a_project_that_does_not_use_it_notices_nothing(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
-        "import sys\n\ndef test_it():\n"
+        test_zab="import sys\n\ndef test_it():\n"
         "    heavy = {'numpy', 'numba', 'attrs', 'hypothesis.stateful', 'zabspec.check'}\n"
         "    assert not heavy & set(sys.modules)\n"
     )

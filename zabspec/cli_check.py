@@ -64,9 +64,7 @@ def check(  # noqa: PLR0913  one for each option
 
     Without MODEL, the main job, in two minutes at most: exhaust the default model, replay its rows
     on the implementation, run both side by side, follow the recorded runs. With MODEL: ask those,
-    and tell the shortest run to each broken promise. With other bounds nothing is expected: what
-    is broken is a finding. JSON has peak_mb of the process so far, and collision_odds: that two
-    worlds were taken for one, at most.
+    and tell the shortest run to each broken promise. With other bounds nothing is expected.
 
     \b
     Examples:

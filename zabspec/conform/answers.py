@@ -82,7 +82,7 @@ def words_of(answer: Plain, name: str, known: Iterable[str]) -> frozenset[str]:
 
 def _left_out(shown: Plain) -> frozenset[str]:
     """What a server cannot show that did not start again, or whose disk none would load."""
-    unread = ("accepted_epoch", "current_epoch", "durable") if "broken" in shown else ()
+    unread = ("accepted_epoch", "current_epoch", "durable", "snapshot") if "broken" in shown else ()
     unloaded = (*SHOWS["database"], "leader") if shown.get("role") == "Failed" else ()
     return frozenset((*unloaded, *unread))
 
@@ -155,7 +155,12 @@ _TEXT: _Kind = "a text", lambda value: isinstance(value, str)
 _SID: _Kind = "a sid or null", lambda value: value is None or _is_number(value)
 _NUMBER: _Kind = "a whole number", _is_number
 _TXNS: _Kind = "transactions [epoch, counter, request]", lambda value: _all_numbers(value, _TXN)
-_DISK: _Fields = {"accepted_epoch": _NUMBER, "current_epoch": _NUMBER, "durable": _TXNS}
+_DISK: _Fields = {
+    "accepted_epoch": _NUMBER,
+    "current_epoch": _NUMBER,
+    "durable": _TXNS,
+    "snapshot": ("a zxid [epoch, counter]", lambda value: _is_numbers(value, _ZXID)),
+}
 _PACKET: _Kind = (
     "an object with a type, of numbers, texts, arrays and null",
     lambda value: isinstance(value, Mapping) and "type" in value and _is_plain(value),

@@ -13,7 +13,7 @@ from zabspec.protocol.effects import Close, CloseAll, Effect, Open, Send, Write
 from zabspec.protocol.state import Disk, Failed
 
 Sends = Mapping[int, tuple[Plain, ...]]
-DURABLE = ("accepted_epoch", "current_epoch", "durable")
+DURABLE = ("accepted_epoch", "current_epoch", "durable", "snapshot")
 BROKEN = "broken"
 """What a system shows of a disk that no server would load, and the spec never."""
 

@@ -17,6 +17,7 @@ from zabspec.check.outcomes import AnyServer
 from zabspec.protocol.events import Event
 from zabspec.protocol.messages import Packet
 from zabspec.protocol.state import (
+    ZERO,
     Connection,
     Disk,
     Ensemble,
@@ -61,6 +62,7 @@ def plain_disk(disk: Disk) -> Plain:
         "accepted_epoch": disk.accepted_epoch,
         "current_epoch": disk.current_epoch,
         "durable": tuple(_txn(txn) for txn in disk.durable),
+        "snapshot": _zxid(disk.snapshots[-1].zxid if disk.snapshots else ZERO),
     }
 
 
@@ -68,9 +70,9 @@ def plain_disk(disk: Disk) -> Plain:
 def plain_server(server: AnyServer) -> Plain:
     """All that a server can show.
 
-    role, phase, leader (None where it follows nobody); accepted_epoch, current_epoch, durable, as
-    a loss of power would leave them; holds, last_zxid, window: its database; holds in the order of
-    zxids.
+    role, phase, leader (None where it follows nobody); accepted_epoch, current_epoch, durable and
+    snapshot, as a loss of power would leave them; holds, last_zxid, window: its database; holds in
+    the order of zxids.
     """
     role, database = server.role, server.memory.database
     shown: dict[str, Any] = {

@@ -80,8 +80,13 @@ TASKS = (
         )
     ),
     Task(FINE),
+    Task(bounds=Bounds(servers=5, txns=6, lost_links=4, crashes=2, elections=8)),
 )
-"""What runs are played in: the usual bounds; limits; an observer and a short window; commits."""
+"""What runs are played in.
+
+The usual bounds; limits; an observer and a short window; commits apart from their packets; and
+five servers: of three, a leader and any other are a quorum.
+"""
 
 HELD: Mapping[str, Held] = {
     "smoke": Held(SMALL[:2], (Runs(Task(bounds=RUN), 30),)),

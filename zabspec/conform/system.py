@@ -18,7 +18,7 @@ TAKES = ("fsync", "apply", "order", "cut", "votes")
 SHOWS = {
     "role": ("role", "phase", "leader"),
     "epochs": ("accepted_epoch", "current_epoch"),
-    "durable": ("durable",),
+    "durable": ("durable", "snapshot"),
     "database": ("holds", "last_zxid", "window"),
 }
 """What a system may show, and the keys that this means; it may also name single keys."""
