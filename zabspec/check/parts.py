@@ -57,11 +57,16 @@ class Step(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """A step that may be taken. before: the world it is taken from, with the price paid."""
+    """A step that may be taken.
+
+    asked: the servers that take part, and what happens to each, in order. before: the world it is
+    taken from, with the price paid. cut: where a crash cuts it, what that leads to.
+    """
 
     action: Action
-    outcomes: tuple[Outcome, ...]
+    asked: tuple[tuple[AnyServer, Event], ...]
     before: World
+    cut: Outcome | None = None
 
 
 class Parts:

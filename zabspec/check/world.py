@@ -71,21 +71,26 @@ class Worlds:
         """Every step that the bounds leave, always in the same order."""
         return map(self.take, chain(self.progress(world), self.faults(world)))
 
-    def take(self, choice: Choice) -> Step:
-        """The step that is chosen."""
-        after = self._parts.after(choice.before, *choice.outcomes)
-        return Step(choice.action, choice.outcomes, after)
+    def outcomes(self, choice: Choice) -> tuple[Outcome, ...]:
+        """What a choice leads to, for each server that takes part."""
+        if choice.cut is not None:
+            return (choice.cut,)
+        return tuple(self._parts.uncut(server, event) for server, event in choice.asked)
+
+    def take(self, choice: Choice, outcomes: tuple[Outcome, ...] | None = None) -> Step:
+        """The step that is chosen. outcomes: what it led to, where that is known."""
+        found = self.outcomes(choice) if outcomes is None else outcomes
+        return Step(choice.action, found, self._parts.after(choice.before, *found))
 
     def cuts(self, choice: Choice) -> Iterator[Choice]:
         """The same choice, cut by a crash wherever that makes a difference."""
         if isinstance(choice.action, Deliver | SyncLog | ApplyNext | Ask):
-            (whole,) = choice.outcomes
+            (asked,) = choice.asked
             crashed = self._parts.paying(choice.before, "crashes")
-            for outcome in self._parts.cuts(whole.before, whole.event):
+            for outcome in self._parts.cuts(*asked):
                 at, left = outcome.crash_after, outcome.survives
-                yield Choice(
-                    evolve(choice.action, crash_after=at, survives=left), (outcome,), crashed
-                )
+                action = evolve(choice.action, crash_after=at, survives=left)
+                yield Choice(action, choice.asked, crashed, outcome)
 
     def progress(self, world: World, *, cut: bool = True) -> Iterator[Choice]:
         """The steps that are no faults.
@@ -122,8 +127,10 @@ class Worlds:
                 sender, receiver = self._parts.pairs[number]
                 item = channel.items[0]
                 event, read = self._parts.reading(sender, item), self._parts.read(world, number)
-                whole = self._parts.uncut(world.servers[receiver - 1], event)
-                yield from self._each(read, Deliver(sender, receiver, item), whole, cut=cut)
+                choice = Choice(
+                    Deliver(sender, receiver, item), ((world.servers[receiver - 1], event),), read
+                )
+                yield from self._each(choice, cut=cut)
 
     def _threads(self, world: World, *, cut: bool) -> Iterator[Choice]:
         for server in world.servers:
@@ -131,26 +138,18 @@ class Worlds:
                 action: SyncLog | ApplyNext = ApplyNext(server.sid)
                 if isinstance(event, LogSynced):
                     action = SyncLog(server.sid, event.upto)
-                yield from self._each(world, action, self._parts.uncut(server, event), cut=cut)
+                yield from self._each(Choice(action, ((server, event),), world), cut=cut)
 
     def _requests(self, world: World, *, cut: bool) -> Iterator[Choice]:
         event = ClientRequest(world.environment.requests + 1)
         asked = self._parts.paying(world, "txns")
         for server in world.servers:
             if self.spec.acts(server, event):
-                whole = self._parts.uncut(server, event)
-                yield from self._each(asked, Ask(server.sid), whole, cut=cut)
+                choice = Choice(Ask(server.sid), ((server, event),), asked)
+                yield from self._each(choice, cut=cut)
 
-    def _each(
-        self,
-        world: World,
-        action: Deliver | SyncLog | ApplyNext | Ask,
-        whole: Outcome,
-        *,
-        cut: bool,
-    ) -> Iterator[Choice]:
-        """The choice of the whole outcome; and one for each place where a crash may cut it."""
-        choice = Choice(action, (whole,), world)
+    def _each(self, choice: Choice, *, cut: bool) -> Iterator[Choice]:
+        """The choice; and one for each place where a crash may cut it."""
         yield choice
         if cut:
             yield from self.cuts(choice)
@@ -160,8 +159,7 @@ class Worlds:
         for server in world.servers if leaders else ():
             if isinstance(server.role, Looking):
                 for leader in leaders:
-                    found = self._parts.uncut(server, Elected(leader))
-                    yield Choice(Join(server.sid, leader), (found,), world)
+                    yield Choice(Join(server.sid, leader), ((server, Elected(leader)),), world)
 
     def _elections(self, world: World) -> Iterator[Choice]:
         looking = [
@@ -174,8 +172,8 @@ class Worlds:
                 yield self._election(world, members, leader)
 
     def _election(self, world: World, members: Sequence[AnyServer], leader: int) -> Choice:
-        first = sorted(members, key=lambda one: one.sid != leader)
-        elected = [self._parts.uncut(one, Elected(leader)) for one in first]
+        event = Elected(leader)
+        elected = [(one, event) for one in sorted(members, key=lambda one: one.sid != leader)]
         paid = self._parts.paying(world, "elections")
         action = Elect(leader, tuple(one.sid for one in members))
         return Choice(action, tuple(elected), paid)
@@ -184,15 +182,14 @@ class Worlds:
         crashed = self._parts.paying(world, "crashes")
         for server in world.servers:
             for survives in range(server.disk.unsynced + 1):
-                found = self._parts.uncut(server, Crash(survives))
-                yield Choice(Restart(server.sid, survives), (found,), crashed)
+                asked = ((server, Crash(survives)),)
+                yield Choice(Restart(server.sid, survives), asked, crashed)
 
     def _limits(self, world: World) -> Iterator[Choice]:
         expired = self._parts.paying(world, "limits")
         for server in world.servers:
             if self.spec.acts(server, LimitExpired()):
-                found = self._parts.uncut(server, LimitExpired())
-                yield Choice(Expire(server.sid), (found,), expired)
+                yield Choice(Expire(server.sid), ((server, LimitExpired()),), expired)
 
     def _lost_links(self, world: World) -> Iterator[Choice]:
         lost = self._parts.paying(world, "lost_links")

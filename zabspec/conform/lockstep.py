@@ -110,14 +110,14 @@ class Lockstep:
         if divergence is not None:
             return Failure(tuple(self.taken), divergence)
         seen: list[Outcome] = []
-        for outcome in choice.outcomes:
+        for outcome in self._worlds.outcomes(choice):
             side = self._sides[outcome.before.sid]
             self.events += 1
             divergence = side.step(outcome.event, Cut.of(outcome), order)
             if divergence is not None:
                 return Failure(tuple(self.taken), divergence)
             seen.append(outcome if side.is_sure else _as_explained(outcome, side.last))
-        return self._go(choice._replace(outcomes=tuple(seen)))
+        return self._go(choice, tuple(seen))
 
     def close(self) -> None:
         """It is over."""
@@ -130,8 +130,8 @@ class Lockstep:
         members = [self._world.servers[sid - 1] for sid in action.members]
         return self._rulebook.election(members)
 
-    def _go(self, choice: Choice) -> Failure | None:
-        before, step = self._world, self._worlds.take(choice)
+    def _go(self, choice: Choice, seen: tuple[Outcome, ...]) -> Failure | None:
+        before, step = self._world, self._worlds.take(choice, seen)
         self._world = step.world
         if not self._audit.properties:
             return None

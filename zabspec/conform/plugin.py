@@ -11,6 +11,7 @@ else of zabspec is imported before a test, or an option, asks for it.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,12 +80,10 @@ def zab_explorer(
     request: pytest.FixtureRequest, zab_system: System, zab_model: Model
 ) -> Generator[ZabExplorer]:
     """Holds the one against the other: lockstep(), rows(), replay(path)."""
-    try:
-        from zabspec.conform.explorer import Plan, ZabExplorer  # noqa: PLC0415 - as above
-    except ModuleNotFoundError as error:
-        if error.name != "hypothesis":
-            raise
+    if find_spec("hypothesis") is None:
         pytest.fail(_NO_HYPOTHESIS, pytrace=False)
+    from zabspec.conform.explorer import Plan, ZabExplorer  # noqa: PLC0415 - as above
+
     config, account = request.config, request.config.stash[_ACCOUNT]
     plan = Plan(
         profile=options.profile_of(config),
@@ -153,12 +152,7 @@ def _rows(zab_explorer: ZabExplorer) -> None:
 
 def _playing(script: Path) -> Callable[..., None]:
     def play(zab_explorer: ZabExplorer) -> None:
-        from zabspec.check.script import ScriptError  # noqa: PLC0415 - as above
-
-        try:
-            zab_explorer.replay(script)
-        except ScriptError as error:
-            pytest.fail(str(error), pytrace=False)
+        zab_explorer.replay(script)
 
     return play
 

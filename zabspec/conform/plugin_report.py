@@ -144,4 +144,5 @@ def _text_of(error: BaseException) -> str | None:
     system = sys.modules.get("zabspec.conform.system")
     if system is not None and isinstance(error, system.SystemFailed):
         return f"the system does not do its part: {error}"
-    return None
+    script = sys.modules.get("zabspec.check.script")
+    return str(error) if script is not None and isinstance(error, script.ScriptError) else None
