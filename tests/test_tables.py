@@ -89,7 +89,9 @@ def _models() -> Iterator[object]:
         pinned = model.expected
         small = isinstance(pinned, Holds) and pinned.worlds < LARGE
         small |= isinstance(pinned, Broken) and pinned.depth <= DEEP
-        marks = [] if small and not model.slow else [pytest.mark.slow]
+        fair = isinstance(pinned, Holds) and pinned.worlds < 5 * LARGE
+        mark = pytest.mark.slow if fair else pytest.mark.nightly
+        marks = [] if small and not model.slow else [mark]
         if isinstance(pinned, Holds) and pinned.worlds > TOO_LARGE:
             continue
         if not any(one.reads == BEYOND_PLAIN for one in model.promises):
