@@ -14,11 +14,11 @@ import logging
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from arguments import at_least_1, parser
-from attrs import frozen
+from attrs import evolve, frozen
 from mutants_free import play_freely
 from mutants_imported import note_lines
 from mutants_judged import Verdict, judge
@@ -103,7 +103,8 @@ SUBJECTS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Judge, and write what came of it; 1 where too few are killed."""
     made = _parser()
-    asked = made.parse_args(arguments)
+    told = sys.argv[1:] if arguments is None else arguments
+    asked = made.parse_args(told)
     subject = SUBJECTS[asked.of]
     if unknown := set(asked.only or ()) - set(subject.files):
         made.error(f"--only {min(unknown)}: expected one of {', '.join(subject.files)}")
@@ -114,7 +115,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _judge_all(asked, subject, counted)
         outside = Counter(dict.fromkeys(asked.only or subject.files, 0))
         outside.update(one.file for one in set(made_here).difference(counted))
-        score = _write(asked.results, subject, counted, outside)
+        report = Report(subject.name, [], said, subject.folder, outside, " ".join(told))
+        score = _write(asked.results, subject, counted, report)
     except (OSError, TableError) as error:
         made.error(str(error))
     except KeyboardInterrupt:
@@ -126,15 +128,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _write(
-    results: Path, subject: Subject, mutants: Sequence[Mutant], outside: Mapping[str, int]
-) -> float:
+def _write(results: Path, subject: Subject, mutants: Sequence[Mutant], report: Report) -> float:
     """The report on these mutants; how many are killed of those that count."""
     path = subject.records(results)
     records = load(path)
     write_whole(path, records.values())
-    found = [records[one.key] for one in mutants if one.key in records]
-    report = Report(subject.name, found, sayings(), subject.folder, outside)
+    report = evolve(report, records=[records[one.key] for one in mutants if one.key in records])
     name = "mutants.md" if subject.name == "impl" else f"mutants-{subject.name}.md"
     (results / name).write_text(report.text(), encoding="utf-8")
     print(report.head())

@@ -31,11 +31,18 @@ def is_outside(one: Mutant, said: Sequence[Saying], folder: Path) -> bool:
 
 
 def classed(records: Iterable[Record], said: Sequence[Saying], folder: Path) -> Iterator[Classed]:
-    """What each counts as: one that is killed is not equivalent, whatever is said of it."""
+    """What each counts as.
+
+    What is outside counts for nothing, if it was judged at all; one that is killed is not
+    equivalent, whatever is said of it.
+    """
     for one in records:
         function = function_at(folder / one.file, one.line)
         found = [saying for saying in said if saying.is_of(one, function)]
-        if one.verdict.by:
+        outside = next((saying for saying in found if saying.kind == OUTSIDE), None)
+        if outside is not None:
+            yield Classed(one, OUTSIDE, outside.because)
+        elif one.verdict.by:
             yield Classed(one, KILLED, one.verdict.why)
         elif found:
             kind = EQUIVALENT if found[0].kind == EQUIVALENT else SURVIVED
@@ -69,7 +76,7 @@ def function_at(path: Path, line: int) -> str:
 class Report:
     """Whose mutants, what became of them, what is said of them, and where their files are.
 
-    outside: how many are, by file.
+    outside: how many are and were not judged, by file. asked: with which arguments.
     """
 
     of: str
@@ -77,6 +84,7 @@ class Report:
     said: Sequence[Saying]
     folder: Path
     outside: Mapping[str, int]
+    asked: str = ""
 
     @property
     def score(self) -> float:
@@ -94,14 +102,15 @@ class Report:
         by = Counter(one.record.verdict.by for one in found if one.kind == KILLED)
         first = _FIRST.format(
             of=self.of,
-            all=len(found),
+            all=total[KILLED] + total[SURVIVED] + total[EQUIVALENT],
             what=_WHAT[self.of],
             killed=total[KILLED],
             counted=total[KILLED] + total[SURVIVED],
             score=f"{_score(total):.1%}",
             ways=", ".join(f"{count:,} by {way}" for way, count in by.most_common()),
             seconds=f"{sum(one.record.verdict.seconds for one in found):,.0f}",
-            outside=sum(self.outside.values()),
+            outside=sum(self.outside.values()) + total[OUTSIDE],
+            asked=f"mutants.py {self.asked}".strip(),
         )
         return "\n".join([first, *_table(found, self.outside), ""])
 
@@ -117,12 +126,12 @@ _WHAT = {
 _FIRST = """\
 # Mutants of {of}
 
-Drawn by `benchmarks/mutants.py`: {all:,} changes of one place each, made by cosmic-ray's operators
+Drawn by `{asked}`: {all:,} changes of one place each, made by cosmic-ray's operators
 and one that leaves out a call, in {what}
 killed {killed:,} of {counted:,} that count, {score}: {ways}; in {seconds} s of CPU.
 
 Equivalent and outside are what the committed table `mutants_said.toml` calls so. {outside:,} more
-are outside, and not judged. A mutant that is killed is not equivalent, whatever is said there.
+are outside, and count for nothing. A mutant that is killed is not equivalent, whatever is said.
 
 | file | killed | survived | score | equivalent | outside |
 |---|--:|--:|--:|--:|--:|"""
@@ -136,8 +145,9 @@ def _score(counts: Counter[str]) -> float:
 def _table(found: Sequence[Classed], outside: Mapping[str, int]) -> Iterator[str]:
     for name in outside:
         kinds = Counter(one.kind for one in found if one.record.file == name)
-        yield _row(name, kinds, outside[name])
-    yield _row("all", Counter(one.kind for one in found), sum(outside.values()))
+        yield _row(name, kinds, outside[name] + kinds[OUTSIDE])
+    kinds = Counter(one.kind for one in found)
+    yield _row("all", kinds, sum(outside.values()) + kinds[OUTSIDE])
 
 
 def _row(name: str, counts: Counter[str], outside: int) -> str:

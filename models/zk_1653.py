@@ -56,7 +56,7 @@ async def _load(self: Any, last_zxid: int) -> None:
 CODE: Mapping[str, Callable[..., Any]] = {"impl.epochs:EpochFiles.load": _load}
 
 AGAINST = Against(
-    rows=Good(Bounds(servers=2, observers=1, txns=1, crashes=1, elections=1)),
+    rows=Good(Bounds(servers=2, observers=1, txns=0, crashes=1, elections=1)),
     lockstep=Good(Bounds(servers=3, txns=0, crashes=6, elections=8)),
     with_cuts=True,
 )

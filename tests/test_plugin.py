@@ -430,7 +430,7 @@ def test_a_machine_of_the_users_own_is_told_the_same_way(project: pytest.Pyteste
 
 def test_a_project_that_does_not_use_it_notices_nothing(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
-        test_zab="import sys\n\ndef test_it():\n"
+        test_it="import sys\n\ndef test_it():\n"
         "    heavy = {'numpy', 'numba', 'attrs', 'hypothesis.stateful', 'zabspec.check'}\n"
         "    assert not heavy & set(sys.modules)\n"
     )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
 import re
-import secrets
 import shlex
 import sys
 from collections.abc import Generator
@@ -33,7 +33,7 @@ class Account:
         self._figures: Figures | None = None
         self._told: dict[str, dict[str, Any]] = {}
         sent = getattr(config, "workerinput", {}).get(_SENT)
-        self.seed: int = secrets.randbits(32) if sent is None else sent
+        self.seed: int = int.from_bytes(os.urandom(4), "big") if sent is None else sent
 
     @property
     def figures(self) -> Figures:

@@ -31,13 +31,13 @@ Say = Callable[[str], None]
 
 @frozen
 class Effort:
-    """How much a strategy spends. walk: seconds; lockstep: a profile of runs."""
+    """How much a strategy spends. walk: seconds of the processor; lockstep: a profile of runs."""
 
     walk: float
     lockstep: str
 
 
-EFFORTS = {"ci": Effort(60.0, "ci"), "nightly": Effort(1_800.0, "nightly")}
+EFFORTS = {"ci": Effort(10.0, "ci"), "nightly": Effort(1_800.0, "nightly")}
 
 
 @frozen
