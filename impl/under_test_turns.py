@@ -45,7 +45,6 @@ class Turns:
         self._effects: list[Plain] = []
         self._lasting = 0
         self._stop_after = _NEVER
-        self._survives = 0
         self._order: Random | None = None
         self._is_stopped = False
         self._pending_log_syncs: tuple[str, ...] = ()
@@ -61,8 +60,8 @@ class Turns:
         """Before an event."""
         self._lasting, self._effects = 0, []
         self._stop_after = _NEVER if stop_after is None else stop_after
-        self._survives, self._order, self._is_stopped = survives, order, False
-        if stop_after is not None and survives:
+        self._order, self._is_stopped = order, False
+        if stop_after is not None and survives and LOG_THREAD in self._held:
             self._write_log(survives)
 
     def end(self) -> list[Plain]:
@@ -288,7 +287,7 @@ class Turns:
 
 
 def _is_of_log(sync: str) -> bool:
-    """Whether it is an fsync of the log: that takes longest, so that what waits for none is seen."""
+    """Whether it is an fsync of the log: that takes longest; who does not wait for it is seen."""
     return "/log." in sync
 
 

@@ -9,35 +9,14 @@ from __future__ import annotations
 import pytest
 
 from impl.under_test import ServersUnderTest
-from zabspec.check.bounds import Bounds
 from zabspec.check.model import Model, load_models
+from zabspec.conform import profiles
 from zabspec.conform.explorer import ZabExplorer
 from zabspec.conform.system import System
-from zabspec.protocol.rules import Spec
-from zabspec.protocol.zab import BASELINE, FINE
 
-
-def _small(name: str, bounds: Bounds, spec: Spec = BASELINE) -> Model:
-    return Model(name, "Does impl do as the model does?", spec, bounds, None)
-
-
-SMALL = {
-    model.name: model
-    for model in (
-        _small("two-2-1-1", Bounds(servers=2, txns=2, lost_links=1, crashes=1, elections=2)),
-        _small("limits", Bounds(servers=2, observers=1, txns=1, limits=1, elections=2)),
-        _small(
-            "window-1",
-            Bounds(servers=2, observers=1, txns=2, lost_links=1, elections=1, window=1),
-        ),
-        _small(
-            "forced",
-            Bounds(servers=2, observers=1, txns=1, lost_links=1, elections=2, force_snapshot=True),
-        ),
-        _small("last-counter-2", Bounds(servers=2, txns=3, elections=3, last_counter=2)),
-        _small("fine", Bounds(servers=2, observers=1, txns=1, lost_links=1, elections=2), FINE),
-    )
-}
+SMALL = {rows.name: rows.model for rows in profiles.SMALL}
+FIVE = profiles.TASKS[-1].bounds
+"""Of three servers, a leader and any other are a quorum; of five they are not."""
 
 
 @pytest.fixture(name="zab_system", scope="module")
@@ -77,6 +56,11 @@ def test_every_row_of_a_larger_model(zab_explorer: ZabExplorer) -> None:
 @pytest.mark.parametrize("zab_model", [*SMALL, "baseline-3-1-1-0"], indirect=True)
 def test_lockstep(zab_explorer: ZabExplorer) -> None:
     zab_explorer.lockstep(portion=0.7)
+
+
+@pytest.mark.parametrize("zab_model", ["baseline-3-1-1-0"], indirect=True)
+def test_lockstep_of_five_servers(zab_explorer: ZabExplorer) -> None:
+    zab_explorer.lockstep(FIVE, portion=0.5)
 
 
 @pytest.mark.slow
