@@ -58,6 +58,6 @@ CODE: Mapping[str, Callable[..., Any]] = {
 
 AGAINST = Against(
     rows=Good(Bounds(servers=2, txns=1, crashes=2, elections=3)),
-    lockstep=Good(Bounds(servers=2, txns=6, crashes=6, elections=10)),
+    lockstep=Good(Bounds(servers=2, txns=40, crashes=40, elections=60)),
     with_cuts=True,
 )

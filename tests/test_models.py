@@ -21,6 +21,15 @@ from zabspec.protocol.rules import Spec
 MODELS = load_models()
 GOOD = [model for model in MODELS.values() if isinstance(model.expected, Holds)]
 BUGS = [model for model in MODELS.values() if isinstance(model.expected, Broken)]
+NIGHTLY = {
+    "baseline-3-2-1-1",
+    "paper-3-2-2-1",
+    "zk-2846",
+    "zk-3911",
+    "zk-4646",
+    "zk-5094-b",
+}
+"""Those that take a minute or so."""
 
 
 @cache
@@ -30,7 +39,8 @@ def answer(name: str) -> Answer:
 
 def _params(models: list[Model]) -> Iterator[object]:
     for model in models:
-        marks = [pytest.mark.slow] if model.slow else []
+        mark = pytest.mark.nightly if model.name in NIGHTLY else pytest.mark.slow
+        marks = [mark] if model.slow else []
         yield pytest.param(model, id=model.name, marks=marks)
 
 
@@ -77,7 +87,7 @@ def _bounds_of_bugs_alone() -> Iterator[object]:
     told = {(model.spec, model.bounds) for model in GOOD}
     for spec, bounds in dict.fromkeys((_origin(bug), bug.bounds) for bug in BUGS):
         if (spec, bounds) not in told:
-            marks = [pytest.mark.slow] if _is_large(spec, bounds) else []
+            marks = [pytest.mark.nightly] if _is_large(spec, bounds) else []
             yield pytest.param(spec, bounds, id=f"{spec.name}: {bounds}", marks=marks)
 
 

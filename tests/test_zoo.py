@@ -24,9 +24,22 @@ from zabspec.conform.zoo import Good, ZooError, load_bugs, patched
 from zabspec.conform.zoo_strategies import EFFORTS, STRATEGIES, Effort, Found, Search
 
 BUGS = load_bugs()
-SLOW_IN_LOCKSTEP = {"zk-1419", "zk-1549", "zk-1653", "zk-2033", "zk-2832", "zk-2846", "zk-5094"}
 SLOW_IN_ROWS = {"zk-1419"}
-QUICK_IN_WALKS = {"zk-1291", "zk-1653", "zk-2678", "zk-3023", "zk-4394"}
+SLOW_IN_LOCKSTEP = {"zk-1419", "zk-1549", "zk-2033", "zk-2846", "zk-5094"}
+BEYOND_WALKS = {
+    "zk-1282",
+    "zk-1549",
+    "zk-2832",
+    "zk-2846",
+    "zk-3642",
+    "zk-3911",
+    "zk-4643",
+    "zk-4646",
+    "zk-4785",
+    "zk-4925",
+    "zk-5094",
+}
+"""Which no walk of a plain `zabspec zoo` finds; docs/zoo.md has a dash for each."""
 
 
 def _params(slow: Iterable[str]) -> Iterator[object]:
@@ -77,14 +90,14 @@ def test_lockstep_finds_the_mistake_in_the_code_and_tells_a_short_script(name: s
     assert found.length <= 1.5 * BUGS[name].broken.depth
 
 
-@pytest.mark.parametrize("name", list(_params(set(BUGS) - QUICK_IN_WALKS)))
+@pytest.mark.parametrize("name", [name for name in BUGS if name not in BEYOND_WALKS])
 def test_walks_find_what_breaks_in_the_spec(name: str) -> None:
     model = BUGS[name].model
 
-    found = hunt(Worlds(model.spec, model.bounds), model.promises, EFFORTS["nightly"].walk)
+    found = hunt(Worlds(model.spec, model.bounds), model.promises, seconds=60)
 
     assert found.caught is not None
-    assert found.caught.broken == model.promises
+    assert set(found.caught.broken) == set(model.promises)
 
 
 def test_a_hunt_takes_the_same_walks_again() -> None:
@@ -93,7 +106,8 @@ def test_a_hunt_takes_the_same_walks_again() -> None:
     first, again = (hunt(Worlds(model.spec, model.bounds), model.promises, 60) for _ in range(2))
 
     assert first.caught is not None
-    assert first.caught == again.caught
+    assert again.caught is not None
+    assert [one.action for one in first.caught.run] == [one.action for one in again.caught.run]
     assert first.steps == again.steps
 
 
@@ -221,6 +235,8 @@ def test_what_is_not_found_is_told_and_exits_1(
 
     assert code == 1
     assert "not found: walk" in capsys.readouterr().out
+    assert main(["zoo", "zk-2846", "--strategy", "walk", "--markdown"]) == 1
+    assert " | 59 | - |\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

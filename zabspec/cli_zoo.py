@@ -81,7 +81,10 @@ def zoo(  # noqa: PLR0913 - one for each option
     scores = _scores(_called(names), chosen, profile)
     if folder is not None:
         _write_scripts(folder, scores)
-    _tell(scores, as_json=as_json, as_markdown=as_markdown)
+    if as_markdown:
+        click.echo(scores_as_markdown(scores, profile), nl=False)
+    else:
+        _tell(scores, as_json=as_json)
     return Exit.FINDING if any(score.missed for score in scores) else Exit.AS_EXPECTED
 
 
@@ -125,11 +128,9 @@ def _write_scripts(folder: Path, scores: Sequence[Score]) -> None:
             (folder / name).write_text(script, encoding="utf-8")
 
 
-def _tell(scores: Sequence[Score], *, as_json: bool, as_markdown: bool) -> None:
+def _tell(scores: Sequence[Score], *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([score_to_json(score) for score in scores], indent=2))
-    elif as_markdown:
-        click.echo(scores_as_markdown(scores), nl=False)
     else:
         terminal = Terminal()
         show_scores(terminal, scores)

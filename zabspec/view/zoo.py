@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from zabspec.conform.scoreboard import Score
-from zabspec.conform.zoo_strategies import ON_CODE, STRATEGIES, Found
+from zabspec.conform.zoo_strategies import EFFORTS, ON_CODE, STRATEGIES, Found
 from zabspec.view.answers import with_comments
 from zabspec.view.terminal import Terminal
 
@@ -51,9 +51,9 @@ def score_to_json(score: Score) -> dict[str, object]:
     }
 
 
-def scores_as_markdown(scores: Sequence[Score]) -> str:
+def scores_as_markdown(scores: Sequence[Score], profile: str) -> str:
     """A table, what its columns are, and the first sentence of each story."""
-    return "\n".join(_markdown(scores)) + "\n"
+    return "\n".join(_markdown(scores, profile)) + "\n"
 
 
 def scripts_of(score: Score) -> Mapping[str, str]:
@@ -91,12 +91,12 @@ def _cell(found: Found | None) -> str:
     return "-" if found is None else f"{found.worlds:>9,} {found.seconds:>5.1f}"
 
 
-def _markdown(scores: Sequence[Score]) -> Iterator[str]:
+def _markdown(scores: Sequence[Score], profile: str) -> Iterator[str]:
     names = _strategies(scores)
     yield "# The zoo"
     yield ""
     yield "Historical bugs of ZooKeeper, each as a spec with the mistake in it, and as the mistake"
-    yield "in `impl`. Printed by `zabspec zoo --markdown`."
+    yield "in `impl`. Printed by `zabspec zoo --markdown`, with `--strategy` for each column."
     yield ""
     yield "| bug | breaks | depth | " + " | ".join(names) + " |"
     yield "|---|---|--:|" + "--:|" * len(names)
@@ -107,7 +107,11 @@ def _markdown(scores: Sequence[Score]) -> Iterator[str]:
     yield ""
     for name in names:
         yield f"- {name}: {_SAYS[name]}."
+    if "walk" in names:
+        limit = EFFORTS[profile].walk
+        yield f"- A dash: not found; walks end after {limit:.0f} s of the processor."
     yield "- Depth: the steps of the shortest run of the broken spec that breaks the property."
+    yield "- Seconds are those of one machine with other work; all else is the same each time."
     yield ""
     for score in scores:
         yield f"- {score.bug.title}"
@@ -115,6 +119,6 @@ def _markdown(scores: Sequence[Score]) -> Iterator[str]:
 
 def _markdown_cell(name: str, found: Found | None) -> str:
     if found is None:
-        return "not found"
+        return "-"
     actions = f", {found.length} actions" if name in ("walk", "lockstep") else ""
     return f"{found.worlds:,} {_COUNTS[name]}, {found.seconds:.1f} s{actions}"
