@@ -130,7 +130,7 @@ def test_check_without_a_model_does_the_main_job(run: Run) -> None:
         ["lockstep", "same"],
         ["recordings", "accepted"],
     ]
-    assert any("a sample: the time ended there" in " ".join(said[at : at + 2]) for at in range(9))
+    assert "a sample: the time ended there" in " ".join(" ".join(said).split())
     assert all(len(line) <= 80 for line in said)
 
 

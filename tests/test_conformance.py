@@ -55,12 +55,12 @@ def test_every_row_of_a_larger_model(zab_explorer: ZabExplorer) -> None:
 
 @pytest.mark.parametrize("zab_model", [*SMALL, "baseline-3-1-1-0"], indirect=True)
 def test_lockstep(zab_explorer: ZabExplorer) -> None:
-    zab_explorer.lockstep(portion=0.7)
+    zab_explorer.lockstep(portion=0.4)
 
 
 @pytest.mark.parametrize("zab_model", ["baseline-3-1-1-0"], indirect=True)
 def test_lockstep_of_five_servers(zab_explorer: ZabExplorer) -> None:
-    zab_explorer.lockstep(FIVE, portion=0.5)
+    zab_explorer.lockstep(FIVE, portion=0.3)
 
 
 @pytest.mark.slow
