@@ -288,6 +288,7 @@ def test_a_mark_may_only_name_a_model_that_is_there(pytester: pytest.Pytester) -
     result.stdout.fnmatch_lines(["zabspec: no model is called 'none': see zabspec models"])
 
 
+@pytest.mark.slow
 def test_shares_are_the_same_runs_however_many_processes_take_them(
     project: pytest.Pytester,
 ) -> None:
@@ -310,6 +311,7 @@ def test_shares_are_the_same_runs_however_many_processes_take_them(
     assert len(lines[0]) > 10
 
 
+@pytest.mark.slow
 def test_two_shares_are_not_the_same_runs(project: pytest.Pytester) -> None:
     project.makepyfile(test_zab="import pytest\n\n@pytest.mark.zab(shares=2)" + MORE_LOCKSTEP)
 
@@ -319,6 +321,7 @@ def test_two_shares_are_not_the_same_runs(project: pytest.Pytester) -> None:
     assert len(set(events)) == 2
 
 
+@pytest.mark.slow
 def test_runs_that_are_fixed_are_the_same_again(project: pytest.Pytester) -> None:
     project.makepyfile(test_zab=LOCKSTEP)
 
@@ -350,6 +353,7 @@ def test_junit_has_what_was_held_and_how_much(project: pytest.Pytester) -> None:
     assert (project.path / found["zab_script"]).is_file()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "least", "most"), [([], 4, 6), (["--zab-profile", "smoke"], 30, 40)]
 )
@@ -364,6 +368,7 @@ def test_the_users_own_number_of_runs_counts_unless_a_profile_is_asked_for(
     assert least <= int(found["zab_runs"]) <= most
 
 
+@pytest.mark.slow
 def test_settings_of_pytest_name_a_system_a_model_and_a_profile(
     pytester: pytest.Pytester,
 ) -> None:
@@ -412,6 +417,7 @@ def test_tests_of_a_system_can_be_left_out(project: pytest.Pytester) -> None:
     run(project, "-m", "not zab").assert_outcomes(passed=1, deselected=1)
 
 
+@pytest.mark.slow
 def test_a_machine_of_the_users_own_is_told_the_same_way(project: pytest.Pytester) -> None:
     project.makepyfile(
         test_zab="import systems\nfrom zabspec.conform.machine import LockstepMachine\n\n"
