@@ -181,7 +181,7 @@ def test_a_release_answers_every_promise_as_pinned(version: str) -> None:
     assert [one.promise for one in answer.answers if not one.broke and not one.cases] == []
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     "version",
     [name for name, one in RELEASES.items() if any(within.slow for within in one.asked)],

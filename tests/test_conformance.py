@@ -46,7 +46,7 @@ def test_some_rows_with_a_crash(zab_explorer: ZabExplorer) -> None:
     zab_explorer.rows(sample=200)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.zab(shares=3)
 @pytest.mark.parametrize("zab_model", ["baseline-3-1-0-1", "fine-3-1-1-0"], indirect=True)
 def test_every_row_of_a_larger_model(zab_explorer: ZabExplorer) -> None:
@@ -63,7 +63,7 @@ def test_lockstep_of_five_servers(zab_explorer: ZabExplorer) -> None:
     zab_explorer.lockstep(FIVE, portion=0.3)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.zab(shares=4)
 @pytest.mark.parametrize("zab_model", ["baseline-3-1-1-0", "fine"], indirect=True)
 def test_more_lockstep(zab_explorer: ZabExplorer) -> None:

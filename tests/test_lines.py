@@ -252,7 +252,7 @@ def rows(bounds: Bounds, budget: Budget | None = None) -> Replayed:
     return exhaust(graph, Rulebook(COARSE, bounds.ensemble, LinesSystem(node())), budget)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_the_example_conforms() -> None:
     few = rows(Bounds(servers=3, txns=1, lost_links=1, crashes=1, elections=2))
 

@@ -73,7 +73,7 @@ HUNTS = {
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(one, marks=[pytest.mark.slow] * ("read" in one)) for one in HUNTS]
+    "name", [pytest.param(one, marks=[pytest.mark.nightly] * ("read" in one)) for one in HUNTS]
 )
 def test_a_mistake_is_found_within_few_seeds_and_shrunk_to_few_choices(
     monkeypatch: pytest.MonkeyPatch, name: str

@@ -88,7 +88,7 @@ def test_clients_see_what_zookeeper_promises(voters: int) -> None:
         assert found_in(plan) == [], plan
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.parametrize("voters", [3, 5])
 def test_a_million_events_show_nothing_that_no_run_may_show(voters: int) -> None:
     for plan in plans(voters, 1_000_000, 25_000):
