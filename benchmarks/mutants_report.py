@@ -119,7 +119,7 @@ class Report:
 
 
 _WHAT = {
-    "impl": "the files of `impl` that are Zab; the `ci` profile (rows, lockstep, free runs)",
+    "impl": "the files of `impl` that are Zab; what that profile holds them against",
     "protocol": "the rules of the baseline; what small models count, rows and lockstep beside impl",
 }
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("cosmic_ray")
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 
 import mutants
