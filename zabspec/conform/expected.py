@@ -71,7 +71,7 @@ class Expected:
 
 @frozen(eq=False)
 class Seen:
-    """What was seen: as in `Expected`; raw: as the system told it."""
+    """What was seen, as the system told it; the fields are those of `Expected`."""
 
     sends: Sends
     opens: frozenset[int]
